@@ -1,0 +1,47 @@
+"""What every attack promises, and what none can cheat on: the ball and the box."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import ClassVar, Literal, final
+
+from torch import Tensor
+
+from workloads.attacks.projection import project
+
+#: From images (N, C, H, W) in [0, 1] to logits (N, outputs).
+Model = Callable[[Tensor], Tensor]
+
+
+@dataclass(frozen=True)
+class Attack(ABC):
+    """A search for the worst image within ``epsilon`` (in units of the pixel range [0, 1]) of each image."""
+
+    version: ClassVar[int] = 1
+    epsilon: float = 8 / 255
+    norm: Literal["linf", "l2"] = "linf"
+
+    def __post_init__(self) -> None:
+        if not self.epsilon >= 0:
+            raise ValueError(f"epsilon must not be negative, got {self.epsilon}")
+        if self.norm == "linf" and self.epsilon > 1:
+            raise ValueError(
+                f"epsilon is in units of the pixel range [0, 1], got {self.epsilon}; "
+                f"for 0..255 write {self.epsilon:g}/255"
+            )
+
+    @final
+    def __call__(self, model: Model, images: Tensor, labels: Tensor, samples: Tensor, seed: int) -> Tensor:
+        """Perturbed ``images``: inside the ball, inside [0, 1], detached.
+
+        ``samples`` (N,) are the images' positions in their split: noise is drawn per sample from
+        (``seed``, position), so the batch size changes nothing. The caller sets the model's mode.
+        """
+        found = self.perturb(model, images, labels, samples, seed)
+        return project(found, images, self.epsilon, self.norm).detach()
+
+    @abstractmethod
+    def perturb(self, model: Model, images: Tensor, labels: Tensor, samples: Tensor, seed: int) -> Tensor:
+        """The search itself. It may leave the ball: ``__call__`` projects whatever it returns."""

@@ -1,0 +1,76 @@
+"""What every data set promises: fixed, disjoint splits, a fingerprint, and a view without test data."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import ClassVar, Literal, final
+
+from torch import Tensor
+
+from workloads.datasets.conversion import digest_of, seen_by
+
+#: Channels, height, width.
+Shape = tuple[int, int, int]
+SplitName = Literal["train", "validation", "test"]
+
+
+@dataclass(frozen=True)
+class Split:
+    """Images (N, C, H, W) as uint8 with labels (N,) as int64 in [0, classes)."""
+
+    images: Tensor
+    labels: Tensor
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+
+@dataclass(frozen=True)
+class LearningData:
+    """What a stage that learns may see: there is no test split to leak."""
+
+    train: Split
+    validation: Split
+    classes: int
+    fingerprint: str
+
+    @property
+    def shape(self) -> Shape:
+        """Shape of one image."""
+        channels, height, width = self.train.images.shape[1:]
+        return (channels, height, width)
+
+
+@dataclass(frozen=True)
+class Dataset(ABC):
+    """Labelled images, or unlabelled ones for out-of-distribution tests (then with ``test`` alone)."""
+
+    version: ClassVar[int] = 1
+
+    @property
+    @abstractmethod
+    def classes(self) -> int:
+        """How many classes its labels name; 0 for a set without labels (all labels are then 0)."""
+
+    @abstractmethod
+    def load(self, split: SplitName, shape: Shape | None) -> Split:
+        """The images of one split.
+
+        ``shape`` is what the network takes; only a set without a shape of its own (noise) needs it.
+
+        Raises:
+            ValueError: the set has no such split.
+        """
+
+    @final
+    def learning(self) -> LearningData:
+        """The splits for stages that learn."""
+        train, validation = self.load("train", None), self.load("validation", None)
+        return LearningData(train, validation, self.classes, digest_of(train, validation))
+
+    @final
+    def view(self, split: SplitName, shape: Shape) -> Split:
+        """One split as a network with input ``shape`` sees it: antialiased resize, grey or colour."""
+        found = self.load(split, shape)
+        return Split(seen_by(found.images, shape), found.labels)

@@ -1,0 +1,43 @@
+"""Masks: which weights of a network exist."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+
+#: Weight name -> boolean mask of the weight's shape; empty for a dense network.
+Masks = dict[str, Tensor]
+
+
+def prunable(network: nn.Module) -> dict[str, nn.Parameter]:
+    """The weights that may be pruned, by name in module order: convolutions and linear layers, head included."""
+    return {
+        f"{name}.weight": module.weight
+        for name, module in network.named_modules()
+        if isinstance(module, nn.Conv2d | nn.Linear)
+    }
+
+
+def keep_largest(scores: Tensor, count: int) -> Tensor:
+    """A mask with exactly ``count`` True, at the largest ``scores``; ties go to the lower index."""
+    order = torch.sort(scores.flatten(), descending=True, stable=True).indices
+    mask = torch.zeros(scores.numel(), dtype=torch.bool, device=scores.device)
+    mask[order[:count]] = True
+    return mask.view(scores.shape)
+
+
+@torch.no_grad()
+def apply_masks(network: nn.Module, masks: Mapping[str, Tensor]) -> None:
+    """Set the weights that do not exist to exactly zero."""
+    weights = prunable(network)
+    if masks:
+        torch._foreach_mul_([weights[name] for name in masks], list(masks.values()))
+
+
+def density(masks: Mapping[str, Tensor], network: nn.Module) -> float:
+    """Non-zero places over prunable weights; layers without a mask count as dense."""
+    sizes = {name: weight.numel() for name, weight in prunable(network).items()}
+    kept = sum(int(masks[name].sum()) if name in masks else size for name, size in sizes.items())
+    return kept / sum(sizes.values())

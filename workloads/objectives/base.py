@@ -1,0 +1,41 @@
+"""What every objective promises."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import ClassVar
+
+from torch import Tensor
+
+from workloads.architectures.base import Network
+
+
+@dataclass(frozen=True)
+class Batch:
+    """One step's images (N, C, H, W) in [0, 1], labels (N,), and where in the training it stands."""
+
+    images: Tensor
+    labels: Tensor
+    samples: Tensor
+    """Positions (N,) of the images in the training split: per-sample noise is seeded by them."""
+    seed: int
+    """Changes with every step; with ``samples`` it seeds whatever is random in the objective."""
+    step: int
+    steps: int
+    epoch: int
+    epochs: int
+
+
+@dataclass(frozen=True)
+class Objective(ABC):
+    """What a training minimises."""
+
+    version: ClassVar[int] = 1
+
+    @abstractmethod
+    def loss(self, network: Network, batch: Batch, memory: dict[str, Tensor]) -> Tensor:
+        """The scalar loss of one batch; the network is in training mode and is left in it.
+
+        ``memory`` is empty at the first step; what the objective puts there is checkpointed and comes back.
+        """
