@@ -8,7 +8,7 @@ from typing import ClassVar, final
 
 from torch import Tensor, nn
 
-from workloads.architectures.initialisation import initialise
+from workloads.architectures._initialise import initialise
 
 #: Channels, height, width.
 Shape = tuple[int, int, int]

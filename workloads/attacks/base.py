@@ -9,7 +9,7 @@ from typing import ClassVar, Literal, final
 
 from torch import Tensor
 
-from workloads.attacks.projection import project
+from workloads.attacks._projection import project
 
 #: From images (N, C, H, W) in [0, 1] to logits (N, outputs).
 Model = Callable[[Tensor], Tensor]

@@ -8,7 +8,7 @@ from typing import ClassVar, Literal, final
 
 from torch import Tensor
 
-from workloads.datasets.conversion import digest_of, seen_by
+from workloads.datasets._conversion import digest_of, seen_by
 
 #: Channels, height, width.
 Shape = tuple[int, int, int]
