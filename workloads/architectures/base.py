@@ -6,9 +6,10 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import ClassVar, final
 
+import torch
 from torch import Tensor, nn
 
-from workloads.architectures._initialise import initialise
+from workloads.architectures._initialise import Initial, initialise
 
 #: Channels, height, width.
 Shape = tuple[int, int, int]
@@ -30,8 +31,8 @@ class Network(nn.Module):
         self.head = head
         self.shape = shape
         self.classes = classes
-        self.register_buffer("mean", nn.Parameter(requires_grad=False).new_zeros(shape[0]))
-        self.register_buffer("std", nn.Parameter(requires_grad=False).new_ones(shape[0]))
+        self.register_buffer("mean", torch.zeros(shape[0]))
+        self.register_buffer("std", torch.ones(shape[0]))
 
     def features(self, images: Tensor) -> Tensor:
         """Penultimate features (N, D) of ``images`` (N, C, H, W) in [0, 1]."""
@@ -50,19 +51,39 @@ class Architecture(ABC):
     """A network's shape, for any input shape and number of classes."""
 
     version: ClassVar[int] = 1
+    smallest: ClassVar[int] = 1
+    """The smallest height and width of an image, in pixels."""
+    initial: ClassVar[Initial] = "he"
+    """How its first weights are drawn."""
+
     unknown_outputs: int = 0
     """Extra outputs that no training label ever names (Lei et al., 2024)."""
+
+    def __post_init__(self) -> None:
+        if self.unknown_outputs < 0:
+            raise ValueError(f"unknown_outputs must not be negative, got {self.unknown_outputs}")
 
     @final
     def network(self, shape: Shape, classes: int, seed: int) -> Network:
         """A freshly initialised network on the CPU; each layer draws from a stream of its own name.
 
         Raises:
-            ValueError: the architecture cannot take images of ``shape``.
+            ValueError: the architecture cannot take images of ``shape``, or there is no class.
         """
-        body, width = self.body(shape)
-        network = Network(body, nn.Linear(width, classes + self.unknown_outputs), shape, classes)
-        initialise(network, seed)
+        if min(shape) < 1 or min(shape[1:]) < self.smallest:
+            raise ValueError(
+                f"{type(self).__name__} takes images (channels, height, width) of at least "
+                f"{self.smallest}x{self.smallest} pixels, got {shape}"
+            )
+        if classes < 1:
+            raise ValueError(f"a classifier needs at least one class, got {classes}")
+        with torch.device("meta"):  # a layer made on the CPU would draw its weights from the global stream
+            body, width = self.body(shape)
+            network = Network(body, nn.Linear(width, classes + self.unknown_outputs), shape, classes)
+        network.to_empty(device="cpu")
+        network.mean.zero_()
+        network.std.fill_(1)
+        initialise(network, seed, self.initial)
         return network
 
     @abstractmethod
