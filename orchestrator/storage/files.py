@@ -1,0 +1,78 @@
+"""The files of a payload: what a folder holds, and and whether it is what was recorded."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+from collections.abc import Mapping
+from pathlib import Path
+
+from orchestrator.storage.base import Bucket
+from orchestrator.storage.manifest import StoredFile, check_name
+
+#: Up to here a file is hashed in one read.
+SMALL_BYTES = 1 << 20
+
+
+def seal(folder: Path) -> dict[str, StoredFile]:
+    """What ``folder`` holds, by name, after every file was made read-only.
+
+    Raises:
+        ValueError: it holds something that is no plain file, or a name that cannot be stored.
+    """
+    sealed, waiting = {}, [("", str(folder))]
+    while waiting:
+        above, path = waiting.pop()
+        with os.scandir(path) as found:
+            for item in found:
+                name = above + item.name
+                if item.is_dir(follow_symlinks=False):
+                    waiting.append((f"{name}/", item.path))
+                elif item.is_file(follow_symlinks=False):
+                    Path(item.path).chmod(0o444)
+                    size = item.stat(follow_symlinks=False).st_size
+                    sealed[check_name(name)] = StoredFile(size, sha256_of(item.path, size))
+                else:
+                    raise ValueError(f"an output holds plain files and folders only, {name!r} is neither")
+    return sealed
+
+
+def collect(
+    bucket: Bucket, prefix: str, files: Mapping[str, StoredFile], *, hashes: bool
+) -> tuple[Path, str | None]:
+    """The folder with ``files`` from below ``prefix``, and what `difference` says of it."""
+    folder = bucket.download(prefix, files)
+    problem = difference(folder, files, hashes=hashes)
+    if problem is not None:  # what is damaged may be only the copy of this machine
+        folder = bucket.download(prefix, files, fresh=True)
+        problem = difference(folder, files, hashes=True)
+    return folder, problem
+
+
+def difference(folder: Path, files: Mapping[str, StoredFile], *, hashes: bool) -> str | None:
+    """What in ``folder`` is not as ``files`` says, or None; ``hashes``: read the contents too.
+
+    Files that ``files`` does not name do not matter.
+    """
+    for name, recorded in sorted(files.items()):
+        path = f"{folder}/{name}"
+        try:
+            status = os.lstat(path)
+        except (FileNotFoundError, NotADirectoryError):
+            return f"{name} is missing"
+        if not stat.S_ISREG(status.st_mode):
+            return f"{name} is no plain file"
+        if status.st_size != recorded.size:
+            return f"{name} has {status.st_size} bytes instead of {recorded.size}"
+        if hashes and (sha256 := sha256_of(path, status.st_size)) != recorded.sha256:
+            return f"{name} has sha256 {sha256} instead of {recorded.sha256}"
+    return None
+
+
+def sha256_of(path: str, size: int) -> str:
+    """The sha256 of a file of about ``size`` bytes, as 64 hexadecimal digits."""
+    with Path(path).open("rb") as file:
+        if size <= SMALL_BYTES:
+            return hashlib.sha256(file.read()).hexdigest()
+        return hashlib.file_digest(file, "sha256").hexdigest()

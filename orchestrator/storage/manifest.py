@@ -1,0 +1,178 @@
+"""What is known about one output: the object whose presence means *done*.
+
+Nothing in it is trusted when it is read: its types, its address and the file names are checked first.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+FORMAT = 1
+ADDRESS = re.compile(r"[0-9a-f]{16}")
+ATTEMPT = re.compile(r"[0-9a-f]{4,32}")
+SHA256 = re.compile(r"[0-9a-f]{64}")
+DRIVE = re.compile(r"[A-Za-z]:")
+
+
+@dataclass(frozen=True, slots=True)
+class StoredFile:
+    """The size in bytes and the sha256 of one file."""
+
+    size: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """One output: what made it, from what, the numbers, and what its files must be."""
+
+    address: str
+    attempt: str
+    """The folder of the payload: ``payload/<address>/<attempt>/``."""
+    stage: str
+    fields: Mapping[str, Any] = field(default_factory=dict)
+    inputs: Mapping[str, Any] = field(default_factory=dict)
+    """Role -> ``{address, part (if any), digest}``, or a list of these."""
+    text: str = ""
+    """The canonical text that `address` is the hash of."""
+    version: int = 1
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    measured: Mapping[str, float] = field(default_factory=dict)
+    """Seconds, bytes, latencies: true of this attempt only."""
+    warnings: Sequence[str] = ()
+    fingerprints: Mapping[str, str] = field(default_factory=dict)
+    files: Mapping[str, StoredFile] = field(default_factory=dict)
+    digest: str = ""
+    """One hash of all files: what a child records of its parents."""
+    commit: str | None = None
+    dirty: bool | None = None
+    """Whether the working tree differed from `commit`."""
+    packages: Mapping[str, str] = field(default_factory=dict)
+    host: str = ""
+    device: str = "cpu"
+    cpus: float = 1.0
+    started: float = 0.0
+    finished: float = 0.0
+    node: str = ""
+    point: Mapping[str, Any] = field(default_factory=dict)
+    format: int = FORMAT
+
+    def to_json(self) -> bytes:
+        """The bytes of ``manifest.json``.
+
+        Raises:
+            ValueError: a number is NaN or infinite, or a file name cannot be stored.
+            TypeError: a value has no JSON form.
+        """
+        data = {name: getattr(self, name) for name in SHAPES}
+        data |= {"warnings": list(self.warnings), "files": files_to_json(self.files)}
+        return json.dumps(data, sort_keys=True, ensure_ascii=False, allow_nan=False).encode()
+
+    @classmethod
+    def from_json(cls, text: bytes | str) -> Manifest:
+        """The manifest that ``text`` holds; keys it does not know are left out.
+
+        Raises:
+            ValueError: it is none, or names a file outside its folder.
+        """
+        data = json.loads(text)
+        if not isinstance(data, dict):
+            raise ValueError(f"a manifest is a JSON object, got a {type(data).__name__}")
+        if data.get("format") != FORMAT:
+            raise ValueError(f"its format is {data.get('format')!r}, this version reads {FORMAT}")
+        known = {name: data[name] for name in SHAPES if name in data}
+        for name, shape in SHAPES.items():
+            if name in REQUIRED and name not in known:
+                raise ValueError(f"it has no {name!r}")
+            if name in known and not isinstance(known[name], shape):
+                raise ValueError(f"{name!r} is a {type(known[name]).__name__}")
+        for name, pattern in (("address", ADDRESS), ("attempt", ATTEMPT)):
+            if not pattern.fullmatch(known[name]):
+                raise ValueError(f"{name!r} is {known[name]!r}")
+        return cls(**(known | {"files": files_from_json(known["files"])}))
+
+
+NUMBER = (int, float)
+SHAPES: Mapping[str, type | tuple[type, ...]] = {
+    "address": str,
+    "attempt": str,
+    "stage": str,
+    "fields": dict,
+    "inputs": dict,
+    "text": str,
+    "version": int,
+    "metrics": dict,
+    "measured": dict,
+    "warnings": list,
+    "fingerprints": dict,
+    "files": dict,
+    "digest": str,
+    "commit": (str, type(None)),
+    "dirty": (bool, type(None)),
+    "packages": dict,
+    "host": str,
+    "device": str,
+    "cpus": NUMBER,
+    "started": NUMBER,
+    "finished": NUMBER,
+    "node": str,
+    "point": dict,
+    "format": int,
+}
+REQUIRED = ("address", "attempt", "stage", "files")
+
+
+def check_name(name: str) -> str:
+    """``name``, a file's path below its folder.
+
+    Raises:
+        ValueError: it is absolute, climbs out with ``..``, has an empty part or a drive, or is not printable.
+    """
+    parts = name.split("/")
+    if any(part in ("", ".", "..") for part in parts) or DRIVE.match(name) or "\\" in name:
+        raise ValueError(f"a file name must stay inside its folder, got {name!r}")
+    if not name.isprintable():
+        raise ValueError(f"a file name must be printable text, got {name!r}")
+    return name
+
+
+def digest_of(files: Mapping[str, StoredFile]) -> str:
+    """The sha256 over the sorted names and their sha256, as ``sha256sum`` would print them."""
+    lines = (f"{found.sha256}  {name}\n" for name, found in sorted(files.items()))
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+
+def files_to_json(files: Mapping[str, StoredFile]) -> dict[str, dict[str, Any]]:
+    """Name -> size and sha256, as data.
+
+    Raises:
+        ValueError: a name is none that `check_name` accepts.
+    """
+    return {check_name(name): {"size": item.size, "sha256": item.sha256} for name, item in files.items()}
+
+
+def files_from_json(data: Any) -> dict[str, StoredFile]:
+    """What `files_to_json` made into data.
+
+    Raises:
+        ValueError: it is something else, or a name leaves its folder.
+    """
+    if not isinstance(data, dict):
+        raise ValueError(f"its files are a {type(data).__name__}")
+    return {check_name(name): _file(name, item) for name, item in data.items()}
+
+
+def _file(name: str, data: Any) -> StoredFile:
+    match data:
+        case {"size": int(size), "sha256": str(sha256)} if size >= 0 and SHA256.fullmatch(sha256):
+            return StoredFile(size, sha256)
+    raise ValueError(f"the size and sha256 of {name!r} are {data!r}")
+
+
+assert set(SHAPES) == {item.name for item in dataclasses.fields(Manifest)}

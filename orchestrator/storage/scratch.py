@@ -1,0 +1,96 @@
+"""Folders for what is not published yet, swept when the process that made them is dead.
+
+Each process has one folder below a shared root and holds a lock on a file in it. The kernel lets go of the
+lock when the process dies, in whatever way, also where several containers share the folder and process ids
+mean nothing.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import threading
+import weakref
+from pathlib import Path
+from secrets import token_hex
+
+#: A folder younger than this may be between its creation and its lock.
+SETTLED_SECONDS = 60.0
+
+
+class Scratch:
+    """The folder of this process below ``root``, made when first needed."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self._mine: Path | None = None
+        self._process = 0
+        self._making = threading.Lock()
+
+    def new(self) -> Path:
+        """A new empty folder."""
+        folder = self.mine() / token_hex(8)
+        try:
+            folder.mkdir()
+        except FileNotFoundError:  # somebody removed all of scratch
+            self._mine = None
+            folder = self.mine() / folder.name
+            folder.mkdir()
+        return folder
+
+    def file(self) -> Path:
+        """A path that no one else uses, not made yet."""
+        return self.mine() / token_hex(8)
+
+    def mine(self) -> Path:
+        """The folder of this process; the first call sweeps what dead processes left."""
+        if self._mine is None or self._process != os.getpid():
+            with self._making:
+                if self._mine is None or self._process != os.getpid():
+                    self._mine = self._make()
+                    self._process = os.getpid()
+        return self._mine
+
+    def _make(self) -> Path:
+        folder = self.root / f"{os.getpid()}-{token_hex(4)}"
+        folder.mkdir(parents=True)
+        held = _lock(folder / "lock", os.O_CREAT)
+        weakref.finalize(self, _leave, folder, held, os.getpid())
+        self._sweep(folder)
+        return folder
+
+    def _sweep(self, mine: Path) -> None:
+        """Remove the folders whose lock can be had; ages are compared by the file server's own clock."""
+        now = (mine / "lock").stat().st_mtime
+        for folder in self.root.iterdir():
+            try:
+                if folder == mine or now - (folder / "lock").stat().st_mtime < SETTLED_SECONDS:
+                    continue
+            except OSError:  # being removed by someone else, or not ours
+                continue
+            held = _lock(folder / "lock")
+            if held is not None:
+                shutil.rmtree(folder, ignore_errors=True)
+                os.close(held)
+
+
+def _lock(path: Path, flags: int = 0) -> int | None:
+    """The open file of a lock that was free, or None: held by someone, or the file system knows no locks."""
+    try:
+        opened = os.open(path, os.O_RDWR | os.O_CLOEXEC | flags, 0o644)
+    except OSError:
+        return None
+    try:
+        fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(opened)
+        return None
+    return opened
+
+
+def _leave(folder: Path, held: int | None, process: int) -> None:
+    if os.getpid() == process:  # not in a forked child
+        shutil.rmtree(folder, ignore_errors=True)
+        if held is not None:
+            os.close(held)
