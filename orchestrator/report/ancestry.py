@@ -1,0 +1,42 @@
+"""What a number inherits from the stages it was made from: their warnings, and whether it is stale."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from orchestrator.plan import Plan
+    from orchestrator.storage.manifest import Manifest
+
+
+def warnings(plan: Plan, manifests: Mapping[str, Manifest]) -> dict[str, tuple[str, ...]]:
+    """Address -> the warnings of its stage and of all it was made from; those without any are left out."""
+    found: dict[str, tuple[str, ...]] = {}
+    for stage, address in enumerate(plan.addresses):  # parents stand before their children
+        manifest = manifests.get(address)
+        inherited = [text for parent in plan.parents(stage) for text in found.get(plan.addresses[parent], ())]
+        every = tuple(dict.fromkeys([*(manifest.warnings if manifest else ()), *inherited]))
+        if every:
+            found[address] = every
+    return found
+
+
+def stale(plan: Plan, manifests: Mapping[str, Manifest]) -> frozenset[str]:
+    """The addresses made, directly or further back, from an output that has another content by now."""
+    found: set[str] = set()
+    for address in plan.addresses:
+        manifest = manifests.get(address)
+        if manifest is None:
+            continue
+        for read in reads(manifest):
+            parent = manifests.get(read["address"])
+            if read["address"] in found or (parent is not None and parent.digest != read["digest"]):
+                found.add(address)
+    return frozenset(found)
+
+
+def reads(manifest: Manifest) -> Iterator[Mapping[str, Any]]:
+    """What an output was made from, over all roles: ``address``, ``digest`` and perhaps ``part``."""
+    for given in manifest.inputs.values():
+        yield from given if isinstance(given, list | tuple) else (given,)

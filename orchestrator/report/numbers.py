@@ -1,0 +1,60 @@
+"""Numbers as people read them: a fraction in percent with one decimal, anything else with four digits."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from orchestrator.report.rows import ABSENT
+from orchestrator.report.table import Cell, Grid
+
+#: Metrics that are fractions of one: the last part of their name, or its beginning up to an underscore.
+FRACTIONS = frozenset(
+    [
+        "accuracy",
+        "error",
+        "ece",
+        "auroc",
+        "aupr",
+        "fpr",
+        "fpr95",
+        "density",
+        "sparsity",
+        "coverage",
+        "confidence",
+    ]
+)
+LARGE = 1e6
+
+
+def in_percent(metrics: Iterable[str]) -> bool:
+    """Whether the numbers of these metrics are shown in percent: all of them are fractions by their names."""
+    names = [metric.rpartition(".")[2] for metric in metrics]
+    return bool(names) and all(name.partition("_")[0] in FRACTIONS for name in names)
+
+
+def cell_text(cell: Cell | None, percent: bool, with_n: bool = True) -> str:
+    """A cell: ``93.1 ± 0.2 (n=3)``; one value has no spread, and a missing one is a dash."""
+    if cell is None or cell.mean is None:
+        return ABSENT
+    if percent:
+        text = f"{100 * cell.mean:.1f}"
+        spread = "" if cell.deviation is None else f" ± {100 * cell.deviation:.1f}"
+    else:
+        text = number(cell.mean)
+        spread = "" if cell.deviation is None else f" ± {number(cell.deviation)}"
+    return f"{text}{spread} (n={cell.n})" if with_n else f"{text}{spread}"
+
+
+def number(value: float) -> str:
+    """Four significant digits; a whole number in full."""
+    if value == int(value) and abs(value) < LARGE:
+        return str(int(value))
+    return f"{value:#.4g}".rstrip(".")
+
+
+def counted(grid: Grid) -> str:
+    """How many values stand behind each number: ``n=3``, or ``n=2 to 3`` where cells differ."""
+    if not grid.counts:
+        return "no results yet"
+    least, most = grid.counts[0], grid.counts[-1]
+    return f"n={least}" if least == most else f"n={least} to {most}"

@@ -1,0 +1,94 @@
+"""A grid as text: a title, a sentence about how it was made, a header, lines and footnotes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from orchestrator.report.numbers import cell_text, counted, in_percent
+from orchestrator.report.rows import ABSENT, text_of
+from orchestrator.report.table import Cell, Grid
+from orchestrator.spec.values import shown
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """What any format of a table writes."""
+
+    title: str
+    caption: str
+    header: tuple[str, ...]
+    lines: tuple[tuple[str, ...], ...]
+    headers: int
+    """How many columns at the left are row headers."""
+    notes: tuple[str, ...]
+
+
+def sheet_of(grid: Grid, always_n: bool = True) -> Sheet:
+    """The text of ``grid``. Without ``always_n``, an n that all cells share stands in the caption only."""
+    percent = in_percent(grid.metrics or (grid.value,))
+    with_n = always_n or len(grid.counts) > 1
+    notes = footnotes(grid)
+    columns = grid.column_headers or ((),)
+    lines = []
+    for row in grid.row_headers:
+        texts = [
+            cell_text(cell, percent, with_n) + marks(cell, notes)
+            for cell in (grid.cells.get((row, column)) for column in columns)
+        ]
+        lines.append((*row, *texts))
+    return Sheet(
+        title=grid.title + (" (%)" if percent else ""),
+        caption=caption(grid),
+        header=(*grid.rows, *(column_title(grid, column) for column in columns)),
+        lines=tuple(lines),
+        headers=len(grid.rows),
+        notes=tuple(f"[{index}] {text}" for index, text in enumerate(notes, 1)),
+    )
+
+
+def column_title(grid: Grid, column: Sequence[str]) -> str:
+    """The header of a column: ``sparsity=0.9``; the metric's name where the table has no column keys."""
+    pairs = zip(grid.columns, column, strict=True)
+    return (
+        " ".join(f"{key}={value}" for key, value in pairs if value != ABSENT) or grid.title.partition(".")[2]
+    )
+
+
+def caption(grid: Grid) -> str:
+    """How the numbers came about, what was added to what was asked for, and what is missing."""
+    over = f" over {' and '.join(grid.over)}" if grid.over else ""
+    parts = [f"Mean ± sample standard deviation{over}, {counted(grid)}."]
+    if grid.where:
+        parts.append(
+            f"Only {', '.join(f'{key}={text_of(shown(value))}' for key, value in grid.where.items())}."
+        )
+    if grid.added:
+        parts.append(f"{' and '.join(grid.added)} varied inside the cells and became row headers.")
+    cells, results = grid.incomplete
+    if cells:
+        total = sum(cell.planned for cell in grid.cells.values())
+        parts.append(
+            f"Incomplete: {results} of {total} results missing in {cells} of {len(grid.cells)} cells."
+        )
+    return " ".join(parts)
+
+
+def footnotes(grid: Grid) -> tuple[str, ...]:
+    """The warnings of all cells, each once, in the order in which a reader meets them."""
+    texts: dict[str, None] = {}
+    for row in grid.row_headers:
+        for column in grid.column_headers:
+            if cell := grid.cells.get((row, column)):
+                texts.update(dict.fromkeys(cell.notes))
+    return tuple(texts)
+
+
+def marks(cell: Cell | None, notes: Sequence[str]) -> str:
+    """The marks of a cell's footnotes; where only some of its values carry one: `` [2: 1 of 3]``."""
+    if cell is None:
+        return ""
+    found = sorted((notes.index(text) + 1, count) for text, count in cell.notes.items())
+    return "".join(
+        f" [{mark}]" if count == cell.n else f" [{mark}: {count} of {cell.n}]" for mark, count in found
+    )

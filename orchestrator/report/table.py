@@ -1,0 +1,249 @@
+"""A table of a sweep: results by rows and columns; a cell has mean, sample standard deviation and n."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from orchestrator.errors import InputError, unknown
+from orchestrator.report.rows import ABSENT, Planned, Results, text_of
+from orchestrator.spec.sweep import Table
+from orchestrator.spec.values import as_list, key_of, shown
+
+STALE = "stale: something it was made from has been rebuilt with another result since; run the sweep again"
+
+#: The value of every header key, as text.
+Header = tuple[str, ...]
+Groups = Mapping[tuple[Header, Header], Sequence[Planned]]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """The results of one row and column; each stage counts once, however many trials share it."""
+
+    values: tuple[float, ...]
+    planned: int
+    """How many values there are when everything is done."""
+    notes: Mapping[str, int]
+    """Warning -> how many of the values carry it."""
+
+    @property
+    def n(self) -> int:
+        """How many values there are."""
+        return len(self.values)
+
+    @property
+    def mean(self) -> float | None:
+        """The mean of the values; None where there is none."""
+        return math.fsum(self.values) / self.n if self.values else None
+
+    @property
+    def deviation(self) -> float | None:
+        """The sample standard deviation (n - 1); None for fewer than two values."""
+        if self.n < 2 or self.mean is None:  # noqa: PLR2004 - a spread takes two
+            return None
+        centre = self.mean
+        return math.sqrt(math.fsum((value - centre) ** 2 for value in self.values) / (self.n - 1))
+
+
+@dataclass(frozen=True)
+class Grid:
+    """A table filled with what there is."""
+
+    value: str
+    """What was asked for: ``node.metric``."""
+    metrics: tuple[str, ...]
+    """What it stands for, with the split: usually one; none before there is a result."""
+    rows: tuple[str, ...]
+    """The keys of the row headers, those in ``added`` last."""
+    columns: tuple[str, ...]
+    over: tuple[str, ...]
+    added: tuple[str, ...]
+    """Keys that vary inside the cells that were asked for, and so became row headers."""
+    where: Mapping[str, Any]
+    row_headers: tuple[Header, ...]
+    column_headers: tuple[Header, ...]
+    cells: Mapping[tuple[Header, Header], Cell]
+    """Only the cells that the sweep plans."""
+    written: Mapping[tuple[str, str], Any]
+    """Key and text in a header -> the value itself."""
+
+    @property
+    def title(self) -> str:
+        """The value with its split where that is one: ``clean.test.accuracy``."""
+        node = self.value.partition(".")[0]
+        return f"{node}.{self.metrics[0]}" if len(self.metrics) == 1 else self.value
+
+    @cached_property
+    def incomplete(self) -> tuple[int, int]:
+        """How many cells lack a result, and how many results all cells lack together."""
+        lacking = [cell.planned - cell.n for cell in self.cells.values() if cell.n < cell.planned]
+        return len(lacking), sum(lacking)
+
+    @cached_property
+    def counts(self) -> tuple[int, ...]:
+        """The different n of its cells that have results, ascending."""
+        return tuple(sorted({cell.n for cell in self.cells.values() if cell.n}))
+
+
+def fill(table: Table, results: Results, place: str = "table") -> Grid:
+    """The grid of ``table``; ``place`` says in errors where the table stands.
+
+    Raises:
+        InputError: it names a node, a key or a metric that is not there, or a metric of several splits.
+    """
+    node, _, metric = table.value.partition(".")
+    found = [planned for planned in results.planned if planned.node == node]
+    if not found and node not in results.nodes:
+        nodes = {*results.nodes, *(planned.node for planned in results.planned)}
+        raise InputError(f"{place}.value: {unknown('node', node, nodes)}")
+    keys = list(dict.fromkeys([*results.order, *(key for planned in found for key in planned.keys)]))
+    for key in (*table.rows, *table.columns, *table.over, *table.where):
+        # `over` is seed where nothing is said, and a sweep need not have it
+        if found and key not in keys and key != "seed":
+            raise InputError(f"{place}: {unknown('key', key, keys)}")
+    found = [planned for planned in found if selected(table.where, planned.keys)]
+    names = resolve(metric, found, results, place)
+    groups = grouped(found, table.rows, table.columns)
+    asked = {*table.rows, *table.columns, *table.over}
+    added = tuple(key for key in keys if key not in asked and varies(key, groups.values()))
+    rows = (*table.rows, *added)
+    if added:
+        groups = grouped(found, rows, table.columns)
+    return Grid(
+        table.value,
+        tuple(dict.fromkeys(names.values())),
+        rows,
+        table.columns,
+        table.over,
+        added,
+        table.where,
+        ordered((row for row, _ in groups), rows, results.order),
+        ordered((column for _, column in groups), table.columns, results.order),
+        {place: cell_of(members, names, results) for place, members in groups.items()},
+        {(key, text_of(value)): value for planned in found for key, value in planned.keys.items()},
+    )
+
+
+def grouped(found: Iterable[Planned], rows: Sequence[str], columns: Sequence[str]) -> Groups:
+    """The outputs by row and column; one that lacks a column key stands in every column of that key."""
+    heads = [(header(planned, rows), header(planned, columns), planned) for planned in found]
+    spread = covering(dict.fromkeys(column for _, column, _ in heads))
+    groups: dict[tuple[Header, Header], list[Planned]] = defaultdict(list)
+    for row, column, planned in heads:
+        for into in spread[column]:
+            groups[row, into].append(planned)
+    return groups
+
+
+def header(planned: Planned, keys: Sequence[str]) -> Header:
+    """The values of ``keys``, with `ABSENT` where the trial has none."""
+    return tuple(text_of(planned.keys[key]) if key in planned.keys else ABSENT for key in keys)
+
+
+def covering(columns: Collection[Header]) -> dict[Header, list[Header]]:
+    """Column -> the columns it shows in: itself, or all that fill in what it lacks."""
+
+    def fills(full: Header, partial: Header) -> bool:
+        pairs = list(zip(full, partial, strict=True))
+        return full != partial and all(there in (here, ABSENT) for here, there in pairs)
+
+    stay = [column for column in columns if not any(fills(other, column) for other in columns)]
+    return {
+        column: [column] if column in stay else [other for other in stay if fills(other, column)]
+        for column in columns
+    }
+
+
+def varies(key: str, groups: Iterable[Sequence[Planned]]) -> bool:
+    """Whether two different stages of one cell differ in ``key``.
+
+    A stage that several trials share (an ensemble over all seeds) has all their values at once.
+    """
+    for members in groups:
+        values: dict[str, set[str]] = defaultdict(set)
+        for planned in members:
+            values[planned.address].update(header(planned, (key,)))
+        if len({frozenset(found) for found in values.values()}) > 1:
+            return True
+    return False
+
+
+def resolve(metric: str, found: Iterable[Planned], results: Results, place: str) -> dict[str, str]:
+    """Address -> the name of ``metric`` in its manifest, where the split may have been left out.
+
+    Raises:
+        InputError: there are manifests and none has this metric, or one has it for several splits.
+    """
+    names: dict[str, str] = {}
+    others: set[str] = set()
+    for address in dict.fromkeys(planned.address for planned in found):
+        manifest = results.manifests.get(address)
+        if manifest is None:
+            continue
+        fits = [name for name in manifest.metrics if name == metric or name.endswith(f".{metric}")]
+        if metric in fits:
+            fits = [metric]
+        if len(fits) > 1:
+            raise InputError(
+                f"{place}.value: {metric!r} is there for several splits: {', '.join(sorted(fits))}"
+            )
+        if fits:
+            names[address] = fits[0]
+        others.update(manifest.metrics)
+    if others and not names:
+        raise InputError(f"{place}.value: {unknown('metric', metric, others)}")
+    return names
+
+
+def cell_of(members: Sequence[Planned], names: Mapping[str, str], results: Results) -> Cell:
+    """The cell of ``members``; ``names`` says which have a result. What is done without one never will."""
+    addresses = dict.fromkeys(planned.address for planned in members)
+    there = [address for address in addresses if address in names]
+    waiting = [address for address in addresses if address not in results.manifests]
+    notes = Counter(text for address in there for text in results.warnings.get(address, ()))
+    if old := sum(address in results.stale for address in there):
+        notes[STALE] = old
+    values = (results.manifests[address].metrics[names[address]] for address in there)
+    return Cell(tuple(values), len(there) + len(waiting), notes)
+
+
+def selected(where: Mapping[str, Any], keys: Mapping[str, Any]) -> bool:
+    """Whether a trial with these ``keys`` belongs into a table; a key it lacks does not match."""
+    return all(
+        key in keys and any(same(keys[key], wanted) for wanted in as_list(given))
+        for key, given in where.items()
+    )
+
+
+def same(value: Any, wanted: Any) -> bool:
+    """Whether ``value``, as it is shown, is the wanted one; what was a mapping also matches by its name."""
+    if key_of(value) == key_of(shown(wanted)):
+        return True
+    name, parts = pieces(str(value))
+    wanted_name, wanted_parts = pieces(str(shown(wanted)))
+    return "(" in str(value) and name == wanted_name and wanted_parts <= parts
+
+
+def pieces(text: str) -> tuple[str, set[str]]:
+    """The name and the fields of ``wide_resnet(depth=22, width=2)``."""
+    name, _, fields = text.removesuffix(")").partition("(")
+    return name, set(fields.split(", ")) - {""}
+
+
+def ordered(
+    headers: Iterable[Header], keys: Sequence[str], order: Mapping[str, Sequence[str]]
+) -> tuple[Header, ...]:
+    """Each of ``headers`` once: absent values first, then as in the sweep file, then as they come."""
+    once = list(dict.fromkeys(headers))
+    ranks: list[dict[str, int]] = []
+    for index, key in enumerate(keys):
+        values = dict.fromkeys([ABSENT, *order.get(key, ()), *(entry[index] for entry in once)])
+        ranks.append({value: rank for rank, value in enumerate(values)})
+    return tuple(
+        sorted(once, key=lambda entry: [rank[value] for rank, value in zip(ranks, entry, strict=True)])
+    )

@@ -1,0 +1,147 @@
+"""Every format on the same small report."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+
+import pytest
+from sweeps import results
+
+from orchestrator.errors import InputError
+from orchestrator.report.numbers import cell_text, number
+from orchestrator.report.render import Report, known_formats, render, write
+from orchestrator.report.rows import ABSENT
+from orchestrator.report.table import Cell, fill
+from orchestrator.spec.sweep import Table
+
+
+@pytest.fixture
+def report():
+    found = results(
+        *(({"method": "dense", "seed": seed}, value) for seed, value in enumerate([0.97, 0.98, 0.99])),
+        *(
+            ({"method": "rigl", "sparsity": 0.5, "seed": seed}, value)
+            for seed, value in enumerate([0.9, 0.91, None])
+        ),
+        ({"method": "rigl", "sparsity": 0.9, "seed": 0}, None),
+        warnings={3: ("fewer than 10 topology | updates",)},
+        order={"method": ["dense", "rigl"], "sparsity": ["0.5", "0.9"], "seed": ["0", "1", "2"]},
+    )
+    table = Table(("method",), ("sparsity",), "clean.accuracy")
+    return Report("small", found, [fill(table, found)])
+
+
+MARKDOWN = """\
+# small
+
+## clean.test.accuracy (%)
+
+Mean ± sample standard deviation over seed, n=2 to 3. Incomplete: 2 of 10 results missing in 2 of 4 cells.
+
+| method   |                 sparsity=0.5 |     sparsity=0.9 |
+|:---------|-----------------------------:|-----------------:|
+| dense    |             98.0 ± 1.0 (n=3) | 98.0 ± 1.0 (n=3) |
+| rigl     | 90.5 ± 0.7 (n=2) [1: 1 of 2] |                – |
+
+[1] fewer than 10 topology \\| updates
+"""  # noqa: RUF001 - the dash of a missing cell
+
+
+def test_markdown_of_a_small_report(report):
+    assert render(report, "md") == {"tables.md": MARKDOWN}
+
+
+def test_csv_has_every_number_unrounded(report):
+    files = render(report, "csv")
+    assert list(files) == ["results.csv", "table-1-clean.test.accuracy.csv"]
+    rows = list(csv.DictReader(io.StringIO(files["results.csv"])))
+    assert [row["value"] for row in rows] == ["0.97", "0.98", "0.99", "0.9", "0.91"]
+    assert rows[3] == {
+        "method": "rigl",
+        "sparsity": "0.5",
+        "seed": "0",
+        "node": "clean",
+        "metric": "test.accuracy",
+        "value": "0.9",
+        "address": "0000000000000003",
+        "warnings": "fewer than 10 topology | updates",
+        "stale": "False",
+    }
+    cells = list(csv.DictReader(io.StringIO(files["table-1-clean.test.accuracy.csv"])))
+    assert [(cell["method"], cell["sparsity"], cell["n"], cell["planned"]) for cell in cells] == [
+        ("dense", "0.5", "3", "3"),
+        ("dense", "0.9", "3", "3"),
+        ("rigl", "0.5", "2", "3"),
+        ("rigl", "0.9", "0", "1"),
+    ]
+    assert cells[3]["mean"] == cells[3]["deviation"] == ""
+
+
+def test_json_keeps_the_types_of_the_axes(report):
+    content = json.loads(render(report, "json")["results.json"])
+    assert content["name"] == "small"
+    assert content["tables"][0]["cells"][2] == {
+        "row": {"method": "rigl"},
+        "column": {"sparsity": 0.5},
+        "mean": pytest.approx(0.905),
+        "deviation": pytest.approx(0.00707106781),
+        "n": 2,
+        "planned": 3,
+        "values": [0.9, 0.91],
+        "notes": {"fewer than 10 topology | updates": 1},
+    }
+    assert content["rows"][0]["sparsity"] is None
+    assert len(content["rows"]) == 5
+
+
+@pytest.mark.parametrize("name", known_formats())
+def test_every_format_writes_named_files_even_without_results(name):
+    files = render(Report("empty", results(), []), name)
+    assert files and all(isinstance(content, str | bytes) for content in files.values())
+
+
+def test_an_unknown_format_names_the_known_ones(report):
+    with pytest.raises(InputError, match=r"unknown format 'markdown'.*csv, json, md"):
+        render(report, "markdown")
+
+
+def test_files_are_written_where_they_are_asked_for(report, tmp_path):
+    written = write(render(report, "csv"), tmp_path / "deep" / "folder")
+    assert [path.name for path in written] == ["results.csv", "table-1-clean.test.accuracy.csv"]
+    assert written[0].read_text() == render(report, "csv")["results.csv"]
+
+
+def test_a_place_that_cannot_be_written_is_an_input_error(report, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InputError, match="file: cannot write the report"):
+        write(render(report, "csv"), tmp_path / "file")
+
+
+@pytest.mark.parametrize(
+    ("values", "percent", "text"),
+    [
+        ((0.931, 0.933, 0.929), True, "93.1 ± 0.2 (n=3)"),
+        ((0.931,), True, "93.1 (n=1)"),
+        ((), True, ABSENT),
+        ((2.0, 4.0), False, "3 ± 1.414 (n=2)"),
+    ],
+)
+def test_a_number_travels_with_its_spread_and_its_n(values, percent, text):
+    assert cell_text(Cell(values, 3, {}), percent) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0.123456, "0.1235"),
+        (35.0, "35"),
+        (1234.56, "1235"),
+        (0.5, "0.5000"),
+        (1.5e-7, "1.500e-07"),
+        (-2.25, "-2.250"),
+    ],
+)
+def test_a_number_has_four_digits_and_a_whole_one_is_whole(value, text):
+    assert number(value) == text
