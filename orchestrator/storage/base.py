@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
+from orchestrator.storage.scratch import Scratch
+
 
 @dataclass(frozen=True)
 class StoreConfig:
@@ -91,9 +93,10 @@ class Bucket(ABC):
         here.
         """
 
+    @property
     @abstractmethod
-    def scratch(self) -> Path:
-        """A new empty folder of this machine from which `upload` is cheap; swept when the process is dead."""
+    def scratch(self) -> Scratch:
+        """Folders of this machine from which `upload` is cheap."""
 
     @abstractmethod
     def now(self) -> float:

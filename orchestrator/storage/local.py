@@ -13,23 +13,16 @@ import os
 import shutil
 import time
 from collections.abc import Collection, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import Any, final
 
 from orchestrator.errors import StoreError
 from orchestrator.storage.base import Bucket, Entry
+from orchestrator.storage.disk import explained
 from orchestrator.storage.scratch import Scratch
 
 SCRATCH = "scratch"
-ADVICE = {
-    errno.ENOSPC: "make room there and run the same command again; what is finished is kept",
-    errno.EDQUOT: "make room there and run the same command again; what is finished is kept",
-    errno.EACCES: "ask who may write there, or name another store",
-    errno.EPERM: "ask who may write there, or name another store",
-    errno.EROFS: "name another store",
-    errno.EXDEV: "a store must lie on one file system; link its top folder instead of one inside",
-}
 
 
 @final
@@ -129,9 +122,9 @@ class LocalBucket(Bucket):
     def download(self, prefix: str, names: Collection[str], *, fresh: bool = False) -> Path:
         return self._path(prefix)
 
-    def scratch(self) -> Path:
-        with self._explained("write", SCRATCH):
-            return self._scratch.new()
+    @property
+    def scratch(self) -> Scratch:
+        return self._scratch
 
     def now(self) -> float:
         try:
@@ -164,12 +157,5 @@ class LocalBucket(Bucket):
                 folder.rmdir()
                 folder = folder.parent
 
-    @contextmanager
-    def _explained(self, verb: str, key: str) -> Iterator[None]:
-        try:
-            yield
-        except OSError as error:
-            advice = ADVICE.get(error.errno or 0, "run the same command again when it can be reached")
-            raise StoreError(
-                f"{self._top}/{key}: cannot {verb}: {error.strerror or error}; {advice}"
-            ) from error
+    def _explained(self, verb: str, key: str) -> AbstractContextManager[None]:
+        return explained(f"{self._top}/{key}", verb)

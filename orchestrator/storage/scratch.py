@@ -12,11 +12,16 @@ import os
 import shutil
 import threading
 import weakref
+from contextlib import suppress
 from pathlib import Path
 from secrets import token_hex
 
+from orchestrator.storage.disk import explained
+
 #: A folder younger than this may be between its creation and its lock.
 SETTLED_SECONDS = 60.0
+#: How many empty folders are kept for the next draft.
+SPARE = 8
 
 
 class Scratch:
@@ -25,19 +30,29 @@ class Scratch:
     def __init__(self, root: Path) -> None:
         self.root = root
         self._mine: Path | None = None
+        self._spare: list[Path] = []
         self._process = 0
         self._making = threading.Lock()
 
     def new(self) -> Path:
         """A new empty folder."""
-        folder = self.mine() / token_hex(8)
-        try:
+        with explained(str(self.root), "write"):
+            # A used name never comes back: whoever still writes to it must not find a folder there.
+            with suppress(IndexError, OSError):
+                return self._spare.pop().rename(self.file())
+            folder = self.file()
             folder.mkdir()
-        except FileNotFoundError:  # somebody removed all of scratch
-            self._mine = None
-            folder = self.mine() / folder.name
-            folder.mkdir()
-        return folder
+            return folder
+
+    def free(self, folder: Path) -> None:
+        """Delete ``folder``, which `new` returned, and all in it; nothing happens if it was moved away."""
+        with suppress(OSError):
+            if any(folder.iterdir()):
+                shutil.rmtree(folder, ignore_errors=True)
+            elif len(self._spare) < SPARE:  # making a folder costs up to 0.3 ms, renaming one 0.01 ms
+                self._spare.append(folder)
+            else:
+                folder.rmdir()
 
     def file(self) -> Path:
         """A path that no one else uses, not made yet."""
@@ -45,12 +60,14 @@ class Scratch:
 
     def mine(self) -> Path:
         """The folder of this process; the first call sweeps what dead processes left."""
-        if self._mine is None or self._process != os.getpid():
+        mine = self._mine
+        if mine is None or self._process != os.getpid() or not mine.is_dir():
             with self._making:
-                if self._mine is None or self._process != os.getpid():
-                    self._mine = self._make()
+                mine = self._mine
+                if mine is None or self._process != os.getpid() or not mine.is_dir():
+                    self._mine = mine = self._make()
                     self._process = os.getpid()
-        return self._mine
+        return mine
 
     def _make(self) -> Path:
         folder = self.root / f"{os.getpid()}-{token_hex(4)}"

@@ -9,7 +9,6 @@ payloads are whole.
 from __future__ import annotations
 
 import json
-import shutil
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -24,15 +23,16 @@ from orchestrator.storage import checkpoints
 from orchestrator.storage.base import Bucket, StoreConfig
 from orchestrator.storage.files import collect, seal
 from orchestrator.storage.manifest import ADDRESS, Manifest, StoredFile, check_name, digest_of
+from orchestrator.storage.scratch import Scratch
 
 
 class Draft:
     """An output in the making: set `manifest` and fill `folder` before the block ends."""
 
-    def __init__(self, bucket: Bucket) -> None:
-        self._bucket = bucket
+    def __init__(self, folders: Scratch) -> None:
+        self._folders = folders
         self.attempt = token_hex(6)
-        self.folder = bucket.scratch()
+        self.folder = folders.new()
         """Empty at first; what lies in it at the end of the block is the payload."""
         self.manifest: Mapping[str, Any] | None = None
         """What the store does not know itself of the attributes of `Manifest`; None: publish nothing."""
@@ -42,13 +42,13 @@ class Draft:
     @cached_property
     def scratch(self) -> Path:
         """A second empty folder, thrown away after the block; made when it is first asked for."""
-        return self._bucket.scratch()
+        return self._folders.new()
 
     def clean(self) -> None:
         """Remove what was not moved into the store."""
-        shutil.rmtree(self.folder, ignore_errors=True)
+        self._folders.free(self.folder)
         if "scratch" in vars(self):
-            shutil.rmtree(self.scratch, ignore_errors=True)
+            self._folders.free(self.scratch)
 
 
 @final
@@ -119,7 +119,7 @@ class Store:
         Raises:
             StoreError: the payload could not be written, or the manifest cannot be stored.
         """
-        draft = Draft(self.bucket)
+        draft = Draft(self.bucket.scratch)
         try:
             yield draft
             if draft.manifest is not None:
@@ -232,7 +232,7 @@ class Store:
 
     def _empty_folder(self) -> Path:
         if self._empty is None or not self._empty.is_dir():
-            self._empty = self.bucket.scratch()
+            self._empty = self.bucket.scratch.new()
             self._empty.chmod(0o555)
         return self._empty
 
