@@ -79,7 +79,7 @@ class Journal:
         secrets: Iterable[str] | None = None,
         every_seconds: float = EVERY_SECONDS,
     ) -> None:
-        """``sweep_file`` is copied beside the events; ``secrets`` (default: those of the environment) never."""
+        """``sweep_file`` is copied beside the events; ``secrets`` (default: the environment's) never."""
         if not RUN.fullmatch(run_id):
             raise InputError(f"a run id looks like {new_run_id(0)}, got {run_id!r}")
         self.run_id = run_id
@@ -161,9 +161,15 @@ class Journal:
     ) -> None:
         self.close()
 
-    def _keep_writing(self) -> None: while not self._closing.is_set(): self._work.wait() self._work.clear()
-    try: self.flush() except StoreError: self._work.set()  # again in a second: a run does not end because its
-    journal cannot be written self._closing.wait(self._every_seconds)
+    def _keep_writing(self) -> None:
+        while not self._closing.is_set():
+            self._work.wait()
+            self._work.clear()
+            try:
+                self.flush()
+            except StoreError:
+                self._work.set()  # again in a second: a run does not end for want of a journal
+            self._closing.wait(self._every_seconds)
 
     def _put(self, segment: bytes) -> None:
         self._store.put_bytes(f"{self._top}journal-{self._number:05d}.jsonl", segment)
