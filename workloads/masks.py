@@ -12,17 +12,31 @@ Masks = dict[str, Tensor]
 
 
 def prunable(network: nn.Module) -> dict[str, nn.Parameter]:
-    """The weights that may be pruned, by name in module order: convolutions and linear layers, head included."""
+    """The weights that may be pruned, by name in order: convolutions and linear layers, with the head."""
+    parameters = dict(network.named_parameters())
     return {
-        f"{name}.weight": module.weight
+        f"{name}.weight": parameters[f"{name}.weight"]
         for name, module in network.named_modules()
         if isinstance(module, nn.Conv2d | nn.Linear)
     }
 
 
-def keep_largest(scores: Tensor, count: int) -> Tensor:
-    """A mask with exactly ``count`` True, at the largest ``scores``; ties go to the lower index."""
-    order = torch.sort(scores.flatten(), descending=True, stable=True).indices
+def layer_of(weight: str) -> str:
+    """The readable name of a weight's layer: ``hidden1`` for ``body.hidden1.weight``, or ``head``."""
+    return weight.removesuffix(".weight").removeprefix("body.")
+
+
+def keep_largest(scores: Tensor, count: int, ties: Tensor | None = None) -> Tensor:
+    """A mask with exactly ``count`` True, at the largest ``scores``.
+
+    Equal scores go to the larger of ``ties`` (same shape), or without it to the lower index.
+    """
+    flat = scores.flatten()
+    if ties is None:
+        order = torch.sort(flat, descending=True, stable=True).indices
+    else:
+        first = torch.sort(ties.flatten(), descending=True, stable=True).indices
+        order = first[torch.sort(flat[first], descending=True, stable=True).indices]
     mask = torch.zeros(scores.numel(), dtype=torch.bool, device=scores.device)
     mask[order[:count]] = True
     return mask.view(scores.shape)

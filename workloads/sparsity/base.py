@@ -26,13 +26,18 @@ class Allocation(ABC):
         At least one weight of each layer stays.
 
         Raises:
-            ValueError: ``sparsity`` is outside [0, 1).
+            ValueError: ``sparsity`` is outside [0, 1) or leaves a layer empty, or a score is NaN.
         """
         if not 0 <= sparsity < 1:
             raise ValueError(f"sparsity must be in [0, 1), got {sparsity}")
+        if broken := [name for name, score in scores.items() if score.isnan().any()]:
+            raise ValueError(f"scores must be numbers, got NaN in {', '.join(broken)}")
         kept = self.kept(scores, sparsity)
         return {name: keep_largest(score, kept[name]) for name, score in scores.items()}
 
     @abstractmethod
     def kept(self, scores: Mapping[str, Tensor], sparsity: float) -> Mapping[str, int]:
-        """How many weights each layer keeps; the sum is round((1 - sparsity) * all), each at least 1."""
+        """How many weights each layer keeps, each at least 1; the sum is round((1 - sparsity) * all).
+
+        A rule that by its paper keeps another total (a dense first layer) says so in a field.
+        """
