@@ -14,10 +14,23 @@ from workloads.masks import Masks
 
 
 @dataclass(frozen=True)
+class Moment:
+    """Where a training stands: at ``step`` (0-based) of ``steps``, with the seed for what is random there."""
+
+    step: int
+    steps: int
+    seed: int
+
+
+@dataclass(frozen=True)
 class Sparsify(ABC):
     """Which weights exist during a training, and when that changes."""
 
     version: ClassVar[int] = 1
+    changes: ClassVar[bool] = False
+    """Whether the topology changes during the training at all."""
+    after_step: ClassVar[bool] = False
+    """Whether the optimizer steps before a change (SET), instead of leaving that step out (RigL)."""
 
     @abstractmethod
     def start(self, network: Network, masks: Masks, seed: int) -> Masks:
@@ -25,7 +38,7 @@ class Sparsify(ABC):
 
     @abstractmethod
     def due(self, step: int, steps: int) -> bool:
-        """Whether the topology changes at ``step`` (0-based) of ``steps``, in place of the optimizer's step."""
+        """Whether the topology changes at ``step`` (0-based) of ``steps``."""
 
     @abstractmethod
     def update(
@@ -33,12 +46,10 @@ class Sparsify(ABC):
         weights: Mapping[str, Tensor],
         gradients: Mapping[str, Tensor],
         masks: Masks,
-        step: int,
-        steps: int,
-        seed: int,
+        moment: Moment,
     ) -> Masks:
-        """The next masks, from weights and dense gradients by name; ties are settled by (seed, step, layer).
+        """The next masks, from weights and gradients by name; ties are settled by (seed, step, layer).
 
-        Weights that come back start at zero with zero momentum unless they were active before: the loop
-        sees to that.
+        The gradients are dense, unless the optimizer has just used them (`after_step`). New connections
+        start at zero with zero momentum, dropped ones that come back at once go on: the loop sees to that.
         """
