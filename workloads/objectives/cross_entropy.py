@@ -1,0 +1,26 @@
+"""Cross entropy, with label smoothing (Szegedy et al., 2016, arXiv 1512.00567) if asked for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import Tensor
+from torch.nn.functional import cross_entropy
+
+from workloads.architectures.base import Network
+from workloads.objectives.base import Batch, Objective
+
+
+@dataclass(frozen=True)
+class CrossEntropy(Objective):
+    """Minimises the cross entropy of all outputs with the labels."""
+
+    label_smoothing: float = 0.0
+    """Share of the probability mass that is spread over all outputs."""
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.label_smoothing < 1:
+            raise ValueError(f"label_smoothing must be in [0, 1), got {self.label_smoothing}")
+
+    def loss(self, network: Network, batch: Batch, memory: dict[str, Tensor]) -> Tensor:
+        return cross_entropy(network(batch.images), batch.labels, label_smoothing=self.label_smoothing)

@@ -1,0 +1,210 @@
+"""The one training loop: fresh or continued, dense or sparse, interrupted or not."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import torch
+from torch import Tensor
+from torch.nn.functional import cross_entropy
+
+from workloads.architectures.base import Network
+from workloads.datasets.base import LearningData, Split
+from workloads.masks import Masks, prunable
+from workloads.objectives.base import Batch, Objective
+from workloads.optimizers.base import Optimizer
+from workloads.randomness import derive
+from workloads.schedules.base import Schedule
+from workloads.sparse_training.base import Moment, Sparsify
+from workloads.training.batches import Batches, as_float
+from workloads.training.checkpoint import layout_of
+from workloads.training.evaluation import forward
+from workloads.training.state import State
+
+#: How often a training is validated on its way, for whoever watches; the result does not depend on it.
+LOOKS = 10
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What a training is made of, besides the network and the data."""
+
+    epochs: int
+    batch_size: int
+    seed: int
+    optimizer: Optimizer
+    schedule: Schedule
+    objective: Objective
+    sparsify: Sparsify
+
+
+class Checkpoint(Protocol):
+    """Where the state goes when it is due."""
+
+    def due(self) -> bool:
+        """Whether the state should be saved now."""
+        ...
+
+    def latest(self) -> tuple[int, Path] | None:
+        """The step and folder of the newest state."""
+        ...
+
+    def save(self, step: int, folder: Path) -> None:
+        """Take over ``folder``."""
+        ...
+
+
+class Progress(Protocol):
+    """Whoever watches; may end the training by raising."""
+
+    def __call__(self, done: int, total: int, **metrics: float) -> None:
+        """Report ``done`` of ``total`` steps."""
+        ...
+
+
+@dataclass(frozen=True)
+class Host:
+    """Where a training runs."""
+
+    device: str
+    scratch: Path
+    checkpoint: Checkpoint
+    progress: Progress
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What a training leaves."""
+
+    network: Network
+    masks: Masks
+    updates: int
+    steps: int
+    """Steps of the whole training."""
+    steps_here: int
+    """Steps taken since the last interruption."""
+    batch_size: int
+    """Images of one step."""
+    metrics: Mapping[str, float]
+
+
+def train(recipe: Recipe, network: Network, masks: Masks, data: LearningData, host: Host) -> Trained:
+    """``network`` (changed in place) after the training of ``recipe``, from the last checkpoint on.
+
+    Raises:
+        RuntimeError: the loss of a step was not finite; names epoch and step.
+    """
+    batches = Batches.of(data.train, recipe.batch_size, recipe.seed, host.device)
+    steps = recipe.epochs * batches.per_epoch
+    state = _begin(recipe, network, masks, batches.per_epoch, host)
+    first = state.step
+    look_every = -(-recipe.epochs // LOOKS)
+    order = batches.order(state.step // batches.per_epoch)
+    network.train()
+    while state.step < steps:
+        epoch, place = divmod(state.step, batches.per_epoch)
+        if place == 0:
+            order = batches.order(epoch)
+        samples = order[place]
+        batch = Batch(
+            images=as_float(batches.images[samples]),
+            labels=batches.labels[samples],
+            samples=samples,
+            seed=derive(recipe.seed, "step", state.step),
+            step=state.step,
+            steps=steps,
+            epoch=epoch,
+            epochs=recipe.epochs,
+        )
+        state.losses[place] = _step(recipe, state, batch)
+        state.step += 1
+        metrics: dict[str, float] = {}
+        if place + 1 == batches.per_epoch:
+            metrics["train.loss"] = _mean_loss(state.losses, epoch)
+            if (epoch + 1) % look_every == 0 and state.step < steps:
+                metrics |= validated(network, data.validation)
+        if host.checkpoint.due():
+            _save(state, host)
+        host.progress(state.step, steps, **metrics)
+    final = {"train.loss": _mean_loss(state.losses, recipe.epochs - 1)} | validated(network, data.validation)
+    return Trained(network, state.masks, state.updates, steps, steps - first, batches.size, final)
+
+
+def validated(network: Network, split: Split) -> dict[str, float]:
+    """Accuracy and loss on the validation split."""
+    logits, _ = forward(network, split.images)
+    labels = split.labels.to(logits.device)
+    right = (logits[:, : network.classes].argmax(1) == labels).double().mean()
+    return {
+        "validation.accuracy": float(right),
+        "validation.loss": float(cross_entropy(logits.double(), labels)),
+    }
+
+
+def _begin(recipe: Recipe, network: Network, masks: Masks, per_epoch: int, host: Host) -> State:
+    """The state to start or go on from."""
+    network.to(host.device, memory_format=layout_of(host.device))  # type: ignore[call-overload]
+    losses = torch.zeros(per_epoch, device=host.device)
+    state = State(network, recipe.optimizer.build(network.parameters()), losses)
+    if found := host.checkpoint.latest():
+        state.restore(found[1])
+    else:
+        state.adopt(recipe.sparsify.start(network, masks, derive(recipe.seed, "start")))
+    return state
+
+
+def _step(recipe: Recipe, state: State, batch: Batch) -> Tensor:
+    """One step, with a change of the topology where it is due; the loss before it, detached."""
+    rate = recipe.optimizer.rate * recipe.schedule.factor(batch.step / batch.steps)
+    for group in state.optimizer.param_groups:
+        group["lr"] = rate
+    state.optimizer.zero_grad(set_to_none=True)
+    with _precision(state.losses.device):
+        loss = recipe.objective.loss(state.network, batch, state.memory)
+    loss.backward()  # type: ignore[no-untyped-call]
+    changes = recipe.sparsify.due(batch.step, batch.steps)
+    if not changes or recipe.sparsify.after_step:
+        state.mask_gradients()
+        state.optimizer.step()
+    if changes:
+        _rewire(recipe, state, batch)
+    return loss.detach()
+
+
+@torch.no_grad()
+def _rewire(recipe: Recipe, state: State, batch: Batch) -> None:
+    """Change the topology."""
+    weights = prunable(state.network)
+    gradients = {name: weight.grad for name, weight in weights.items() if weight.grad is not None}
+    moment = Moment(batch.step, batch.steps, recipe.seed)
+    state.adopt(recipe.sparsify.update(weights, gradients, state.masks, moment))
+    state.updates += 1
+
+
+def _precision(device: torch.device) -> AbstractContextManager[object]:
+    """Half precision where it is fast and safe: bfloat16 on a GPU."""
+    return torch.autocast("cuda", torch.bfloat16) if device.type == "cuda" else nullcontext()
+
+
+def _mean_loss(losses: Tensor, epoch: int) -> float:
+    """The mean loss of an epoch; the one place where the loop waits for the device."""
+    values = losses.double().cpu()
+    if not values.isfinite().all():
+        place = int((~values.isfinite()).nonzero()[0])
+        raise RuntimeError(
+            f"the loss must stay finite, got {values[place]:g} in epoch {epoch + 1} at step "
+            f"{epoch * len(values) + place + 1} (step {place + 1} of the epoch); try a smaller learning rate"
+        )
+    return float(values.mean())
+
+
+def _save(state: State, host: Host) -> None:
+    """Hand the state over as a checkpoint."""
+    folder = host.scratch / f"step-{state.step}"
+    folder.mkdir()
+    state.save(folder)
+    host.checkpoint.save(state.step, folder)

@@ -1,0 +1,79 @@
+"""Everything that changes during a training, and how it survives an interruption."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from workloads.architectures.base import Network
+from workloads.masks import Masks, apply_masks, prunable
+
+FILE = "state.pt"
+
+
+@dataclass
+class State:
+    """A training after ``step`` steps.
+
+    Where a mask is False, the weight and the optimizer's memory of it are exactly zero after every step:
+    masked gradients keep them so.
+    """
+
+    network: Network
+    optimizer: torch.optim.Optimizer
+    losses: Tensor
+    """The loss of each step of the current epoch (steps per epoch,)."""
+    masks: Masks = field(default_factory=dict)
+    memory: dict[str, Tensor] = field(default_factory=dict)
+    """What the objective remembers."""
+    step: int = 0
+    updates: int = 0
+    """Changes of the topology so far."""
+
+    _masked: list[torch.nn.Parameter] = field(default_factory=list)
+    _factors: list[Tensor] = field(default_factory=list)
+
+    def adopt(self, masks: Masks) -> None:
+        """Train with ``masks`` from now on; what they remove becomes zero, in the optimizer's memory too."""
+        self.masks = masks
+        apply_masks(self.network, masks)
+        weights = prunable(self.network)
+        sparse = [name for name, mask in masks.items() if not mask.all()]
+        self._masked = [weights[name] for name in sparse]
+        # In the weights' own type and layout: the multiplication of every step is then one fused operation.
+        self._factors = [torch.empty_like(weights[name]).copy_(masks[name]) for name in sparse]
+        for weight, factor in zip(self._masked, self._factors, strict=True):
+            for memory in self.optimizer.state[weight].values() if weight in self.optimizer.state else ():
+                if isinstance(memory, Tensor) and memory.shape == weight.shape:
+                    memory.mul_(factor)
+
+    def mask_gradients(self) -> None:
+        """Set the gradients of weights that do not exist to zero."""
+        if self._masked:
+            gradients = [weight.grad for weight in self._masked if weight.grad is not None]
+            torch._foreach_mul_(gradients, self._factors)
+
+    def save(self, folder: Path) -> None:
+        """Write all of it into ``folder``."""
+        content = {
+            "network": self.network.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "losses": self.losses,
+            "masks": self.masks,
+            "memory": self.memory,
+            "step": self.step,
+            "updates": self.updates,
+        }
+        torch.save(content, folder / FILE)
+
+    def restore(self, folder: Path) -> None:
+        """Become what was saved in ``folder``."""
+        content = torch.load(folder / FILE, map_location=self.losses.device, weights_only=True)
+        self.network.load_state_dict(content["network"])
+        self.optimizer.load_state_dict(content["optimizer"])
+        self.losses.copy_(content["losses"])
+        self.memory, self.step, self.updates = content["memory"], content["step"], content["updates"]
+        self.adopt(content["masks"])
