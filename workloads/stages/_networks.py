@@ -1,0 +1,73 @@
+"""Networks as stages read, make and publish them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from orchestrator.build import build, data_of
+from workloads.architectures.base import Architecture, Network
+from workloads.datasets.base import Dataset, LearningData
+from workloads.masks import Masks
+from workloads.randomness import derive
+from workloads.training.batches import statistics
+from workloads.training.checkpoint import Description, load_description, load_network, save_network
+
+
+@dataclass(frozen=True)
+class Model:
+    """A network with everything that is known about it."""
+
+    network: Network
+    masks: Masks
+    architecture: Architecture
+    dataset: Dataset
+    epochs: int = 0
+    """Epochs of training over the whole ancestry."""
+
+    def publish(self, folder: Path) -> None:
+        """Write it into ``folder``."""
+        description = Description(
+            data_of(self.architecture),
+            data_of(self.dataset),
+            self.network.shape,
+            self.network.classes,
+            self.epochs,
+        )
+        save_network(folder, self.network, self.masks, description)
+
+    def agree(self, architecture: Architecture | None, dataset: Dataset | None) -> None:
+        """Check that what a stage names is what the network has.
+
+        Raises:
+            ValueError: it is not; says what is what.
+        """
+        for kind, given, own in (
+            ("architecture", architecture, self.architecture),
+            ("dataset", dataset, self.dataset),
+        ):
+            if given is not None and given != own:
+                raise ValueError(
+                    f"{kind} must be that of the network that is read, {data_of(own)}, or be left out; "
+                    f"got {data_of(given)}"
+                )
+
+
+def read(folder: Path | list[Path], device: str = "cpu") -> Model:
+    """The network in ``folder``, on ``device``."""
+    if isinstance(folder, list):
+        raise TypeError(f"one network is read here, got {len(folder)}")
+    description = load_description(folder)
+    architecture: Architecture = build(Architecture, description.architecture, "architecture")
+    dataset: Dataset = build(Dataset, description.dataset, "dataset")
+    network, masks = load_network(folder, architecture, description, device)
+    return Model(network, masks, architecture, dataset, description.epochs)
+
+
+def fresh(architecture: Architecture, dataset: Dataset, data: LearningData, seed: int, stream: int) -> Model:
+    """A dense network that has learned nothing; equal seeds and streams give equal weights in every stage."""
+    network = architecture.network(data.shape, data.classes, derive(seed, "weights", stream))
+    mean, std = statistics(data.train.images)
+    network.mean.copy_(mean)
+    network.std.copy_(std)
+    return Model(network, {}, architecture, dataset)

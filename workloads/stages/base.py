@@ -1,0 +1,57 @@
+"""What every stage that computes with torch promises: it leaves the process as it found it."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import final
+
+import torch
+
+from orchestrator.stage import Stage, Workspace
+
+
+@dataclass(frozen=True)
+class TorchStage(Stage):
+    """A stage that runs in a clean room: its thread count and its torch settings, whatever ran before."""
+
+    @final
+    def run(self, space: Workspace) -> Mapping[str, float]:
+        with clean_room(space):
+            return self.compute(space)
+
+    @abstractmethod
+    def compute(self, space: Workspace) -> Mapping[str, float]:
+        """As `run`; threads, random state, precision and grad mode are put back afterwards."""
+
+
+@contextmanager
+def clean_room(space: Workspace) -> Iterator[None]:
+    """Torch as every stage expects it, with threads from the stage's CPUs; afterwards torch as it was."""
+    threads = torch.get_num_threads()
+    deterministic = torch.are_deterministic_algorithms_enabled()
+    warn_only = torch.is_deterministic_algorithms_warn_only_enabled()
+    fill = torch.utils.deterministic.fill_uninitialized_memory  # type: ignore[attr-defined]
+    dtype, precision = torch.get_default_dtype(), torch.get_float32_matmul_precision()
+    on_cpu = space.device == "cpu"
+    with (
+        torch.random.fork_rng(devices=None if space.device == "cuda" else []),
+        torch.enable_grad(),
+        # Algorithms chosen by trial are quicker on a GPU, where results are promised only within noise.
+        torch.backends.cudnn.flags(enabled=True, benchmark=not on_cpu, deterministic=on_cpu, allow_tf32=True),
+    ):
+        try:
+            torch.set_num_threads(max(1, int(space.cpus)))
+            torch.use_deterministic_algorithms(on_cpu)
+            torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
+            torch.set_default_dtype(torch.float32)
+            torch.set_float32_matmul_precision("highest")
+            yield
+        finally:
+            torch.set_num_threads(threads)
+            torch.use_deterministic_algorithms(deterministic, warn_only=warn_only)
+            torch.utils.deterministic.fill_uninitialized_memory = fill  # type: ignore[attr-defined]
+            torch.set_default_dtype(dtype)
+            torch.set_float32_matmul_precision(precision)

@@ -1,0 +1,100 @@
+"""Training: fresh or continued, dense or sparse, clean or adversarial."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from orchestrator.stage import Role, Workspace
+from workloads.architectures.base import Architecture
+from workloads.datasets.base import Dataset
+from workloads.masks import density
+from workloads.objectives.base import Objective
+from workloads.objectives.cross_entropy import CrossEntropy
+from workloads.optimizers.base import Optimizer
+from workloads.optimizers.sgd import Sgd
+from workloads.schedules.base import Schedule
+from workloads.schedules.cosine import Cosine
+from workloads.sparse_training.base import Sparsify
+from workloads.sparse_training.fixed import Fixed
+from workloads.stages._data import dataset_of, learning
+from workloads.stages._networks import Model, fresh, read
+from workloads.stages.base import TorchStage
+from workloads.training.loop import Host, Recipe, Trained, train
+
+#: Below this many changes of the topology a sparse training is hardly a dynamic one.
+FEW_UPDATES = 10
+
+
+@dataclass(frozen=True)
+class Train(TorchStage):
+    """Trains a fresh network, or the one under the role ``model`` with its masks."""
+
+    roles: ClassVar[Mapping[str, Role]] = {"model": Role.OPTIONAL}
+
+    seed: int
+    epochs: int
+    architecture: Architecture | None = None
+    """None: that of the network that is read."""
+    dataset: Dataset | None = None
+    """None: that of the network that is read."""
+    batch_size: int = 128
+    optimizer: Optimizer = field(default_factory=Sgd)
+    schedule: Schedule = field(default_factory=Cosine)
+    objective: Objective = field(default_factory=CrossEntropy)
+    sparsify: Sparsify = field(default_factory=Fixed)
+
+    def __post_init__(self) -> None:
+        if self.epochs < 1:
+            raise ValueError(f"epochs must be at least 1, got {self.epochs}")
+        if self.batch_size < 1:
+            raise ValueError(f"batch_size must be at least 1, got {self.batch_size}")
+
+    def check(self, reads: Iterable[str]) -> None:
+        if "model" not in reads and (self.architecture is None or self.dataset is None):
+            raise ValueError("a train that reads no network needs architecture and dataset")
+
+    def compute(self, space: Workspace) -> Mapping[str, float]:
+        before = read(space.inputs["model"], space.device) if "model" in space.inputs else None
+        if before:
+            before.agree(self.architecture, self.dataset)
+        dataset = dataset_of(self.dataset, before.dataset if before else None)
+        data = learning(dataset, space)
+        if before is None:
+            assert self.architecture is not None
+            before = fresh(self.architecture, dataset, data, self.seed, stream=0)
+        recipe = Recipe(
+            self.epochs,
+            self.batch_size,
+            self.seed,
+            self.optimizer,
+            self.schedule,
+            self.objective,
+            self.sparsify,
+        )
+        host = Host(space.device, space.scratch, space.checkpoint, space.progress)
+        started = time.perf_counter()
+        trained = train(recipe, before.network, before.masks, data, host)
+        self._measure(trained, time.perf_counter() - started, space)
+        epochs = before.epochs + self.epochs
+        Model(trained.network, trained.masks, before.architecture, dataset, epochs).publish(space.output)
+        return {
+            **trained.metrics,
+            "epochs": float(epochs),
+            "density": density(trained.masks, trained.network),
+            "updates": float(trained.updates),
+        }
+
+    def _measure(self, trained: Trained, seconds: float, space: Workspace) -> None:
+        """Note the speed, and the warning that the topology hardly changed."""
+        if trained.steps_here:
+            per_step = seconds / trained.steps_here
+            space.measured["seconds_per_epoch"] = per_step * trained.steps / self.epochs
+            space.measured["images_per_second"] = trained.batch_size / per_step
+        if self.sparsify.changes and trained.updates < FEW_UPDATES:
+            space.warnings.append(
+                f"the topology changed {trained.updates} times in this training of {trained.steps} steps; "
+                f"fewer than {FEW_UPDATES} changes hardly tell dynamic from static sparse training"
+            )
