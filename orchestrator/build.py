@@ -1,8 +1,9 @@
 """From data to frozen objects, found by name.
 
-The base class of a kind stands in ``<package>/base.py``; its implementations are the sibling files, one concrete class
-each, found by file name. The name is checked against the folder before anything is imported, so a sweep file can
-make nothing outside the known packages run. A field whose type is such a base class is a nested component.
+The base class of a kind stands in ``<package>/base.py``; its implementations are the sibling files, one
+concrete class each, found by file name. The name is checked against the folder before anything is imported,
+so a sweep file can make nothing outside the known packages run. A field whose type is such a base class is a
+nested component.
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ def kind_of(base: type | str) -> str:
 
 
 @cache
-def names(base: type | str) -> tuple[str, ...]:
+def names(base: Any) -> tuple[str, ...]:
     """The names that can be found: the files beside the base class, sorted."""
     found = util.find_spec(package_of(base))
     if found is None or not found.submodule_search_locations:
@@ -55,7 +56,7 @@ def names(base: type | str) -> tuple[str, ...]:
 
 
 @cache
-def find(base: type[T] | str, name: str) -> type[T]:
+def find(base: Any, name: str) -> type[Any]:
     """The class in the file ``name`` of the package of ``base``.
 
     Raises:
@@ -122,7 +123,7 @@ def data_of(value: Any) -> Any:
 
 
 def merge(under: Any, over: Any) -> Any:
-    """Two layers of one field: a mapping without a name, or with the same one, merges key by key; else ``over``."""
+    """Two layers of a field: a mapping without a name, or with the same one, merges; else ``over``."""
     if isinstance(under, str) and isinstance(over, Mapping) and "name" not in over:
         under = {"name": under}
     if isinstance(under, Mapping) and isinstance(over, str) and under.get("name") == over:
@@ -229,7 +230,7 @@ def _cast(kind: Any, value: Any, where: str, problems: list[Problem]) -> Any:  #
 
 
 def _union(kinds: tuple[Any, ...], value: Any, where: str, problems: list[Problem]) -> Any:
-    """The first member that takes ``value`` as it is; of several that fail, the first component's problems."""
+    """The first member that takes ``value`` as it is; if none does, the first component's problems."""
     failed: list[Problem] = []
     exact = [kind for kind in kinds if inspect.isclass(kind) and type(value) is kind]
     for kind in dict.fromkeys([*exact, *kinds]):

@@ -1,8 +1,8 @@
 """From a value to the address of its result.
 
-The address is the first 16 hexadecimal digits of the sha256 of a canonical JSON text: stage name, version (1 is
-omitted), fields, and the addresses of the inputs by role. 64 bits: a million stages collide with probability 3e-8,
-and on a hit the full canonical text in the manifest is compared.
+The address is the first 16 hexadecimal digits of the sha256 of a canonical JSON text: stage name, version
+(1 is omitted), fields, and the addresses of the inputs by role. 64 bits: a million stages collide with
+probability 3e-8, and on a hit the full canonical text in the manifest is compared.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ def to_json(value: Any) -> str:
 def text_of(stage: Any, inputs: Mapping[str, Input]) -> str:
     """The canonical text that the address is the hash of.
 
-    The keys stand in sorted order (fields, inputs, stage, version), so the planner can fill in inputs as slots.
+    The keys stand in sorted order (fields, inputs, stage, version): the planner fills in fields and inputs.
     """
     return to_json(
         {"fields": fields_of(stage), "inputs": dict(inputs), "stage": name_of(stage), **version_of(stage)}

@@ -40,7 +40,7 @@ class Role(Enum):
 
 @dataclass(frozen=True)
 class Resources:
-    """What one running stage occupies: logical CPUs, a share of GPUs, gibibytes of memory (0: not counted)."""
+    """What a running stage occupies: logical CPUs, a share of GPUs, gibibytes of memory (0: not counted)."""
 
     cpus: float = 1.0
     gpus: float = 0.0
@@ -74,8 +74,11 @@ class Progress(Protocol):
         ...
 
 
-class Stop(BaseException):  # noqa: N818 - like KeyboardInterrupt: a stage's `except Exception` must not swallow it
-    """The engine asks the running stage to end; a checkpoint that was due has been saved."""
+class Stop(BaseException):
+    """The engine asks the running stage to end; a checkpoint that was due has been saved.
+
+    Like KeyboardInterrupt it is no `Exception`: a stage's own handlers must not swallow it.
+    """
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,11 @@
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from universe.attacks.base import Attack
+
+
+@dataclass(frozen=True)
+class Pgd(Attack):
+    steps: int = 10
+    step: float | None = None
