@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import ClassVar, Literal, final
+from typing import Any, ClassVar, Protocol, final
 
 from torch import Tensor
 
-from workloads.attacks._projection import project
+from workloads.attacks._projection import Norm, project
 
-#: From images (N, C, H, W) in [0, 1] to logits (N, outputs).
-Model = Callable[[Tensor], Tensor]
+
+class Model(Protocol):
+    """What can be attacked: from images (N, C, H, W) in [0, 1] to logits (N, K + unknown outputs)."""
+
+    classes: int
+    """K: an image is misclassified when the largest of its first K logits is not its label's."""
+
+    def __call__(self, images: Tensor, /) -> Any: ...
 
 
 @dataclass(frozen=True)
@@ -21,7 +26,7 @@ class Attack(ABC):
 
     version: ClassVar[int] = 1
     epsilon: float = 8 / 255
-    norm: Literal["linf", "l2"] = "linf"
+    norm: Norm = "linf"
 
     def __post_init__(self) -> None:
         if not self.epsilon >= 0:
