@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -24,6 +25,17 @@ def make_plan(sweep: Sweep, where: Where = ()) -> Plan:
     Raises:
         SpecError: every problem of the file at once.
     """
+    # a plan is a million small objects and no garbage: the cycle collector would walk them again and again
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        return _make(sweep, where)
+    finally:
+        if collecting:
+            gc.enable()
+
+
+def _make(sweep: Sweep, where: Where) -> Plan:
     problems: list[Problem] = []
     axes = Axes(sweep)
     try:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from operator import itemgetter
 from typing import Any
 
 from orchestrator import build
@@ -190,7 +191,7 @@ class Element:
     @cached_property
     def _getters(self) -> tuple[tuple[str, Callable[[Codes], Codes]], ...]:
         """Runs of fields with the same deciding axes, in canonical order: one look-up each."""
-        return tuple(("+".join(names), _picker(positions)) for names, positions in self._runs)
+        return tuple(("+".join(names), picker(positions)) for names, positions in self._runs)
 
     @cached_property
     def _runs(self) -> tuple[tuple[tuple[str, ...], Codes], ...]:
@@ -233,8 +234,14 @@ class Element:
         return Problem(f"{where}{bracket}{index}" + (f".{rest}" if rest else ""), problem.what)
 
 
-def _picker(positions: Codes) -> Callable[[Codes], Codes]:
-    return lambda codes: tuple([codes[p] for p in positions])
+def picker(positions: Codes) -> Callable[[Codes], Codes]:
+    """A function that takes the codes at ``positions``; as fast as Python can."""
+    if not positions:
+        return lambda _: ()
+    if len(positions) == 1:
+        (only,) = positions
+        return lambda codes: (codes[only],)
+    return itemgetter(*positions)
 
 
 def _absent(value: Any) -> Iterator[Absent]:

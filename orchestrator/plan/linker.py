@@ -5,7 +5,7 @@ Iterative, with a stack of its own: a chain of a thousand rounds is as deep as i
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +13,7 @@ from orchestrator import build
 from orchestrator.errors import Problem, SpecError, unknown
 from orchestrator.identity import digest, to_json
 from orchestrator.plan.dependencies import ALL, Site, Sites
-from orchestrator.plan.fields import Codes, Element, Scope, choices
+from orchestrator.plan.fields import Codes, Element, Scope, choices, picker
 from orchestrator.plan.moves import Gathered, Move, Spot
 from orchestrator.plan.points import Axes, Rows
 from orchestrator.spec.sweep import Alternative, Reference, Sweep
@@ -88,7 +88,7 @@ class Linker:
         self._layouts: dict[Layout, Layout] = {}
         self._scopes: dict[int, Scope] = {}
         self._chosen: dict[tuple[Any, ...], Chosen | None] = {}
-        self._deciding: dict[int, Codes] = {}
+        self._deciding: dict[int, Callable[[Codes], Codes]] = {}
         self._instances: dict[int, dict[Codes, Instance | None]] = {
             id(s): {} for s in sites.by_place.values()
         }
@@ -146,8 +146,8 @@ class Linker:
     def _choose(self, site: Site, codes: Codes) -> Chosen | None:
         """The alternative at a point with its elements; remembered by the axes that decide it."""
         if id(site) not in self._deciding:
-            self._deciding[id(site)] = self._choosing(site)
-        key = (id(site), *[codes[p] for p in self._deciding[id(site)]])
+            self._deciding[id(site)] = picker(self._choosing(site))
+        key = (id(site), *self._deciding[id(site)](codes))
         if key not in self._chosen:
             self._chosen[key] = self._make(site, codes)
         return self._chosen[key]
@@ -344,8 +344,9 @@ class Linker:
                         ]
                     )
                 for stage in self._pick(instance, move, many, codes):
-                    wrong |= stage is None
-                    if stage is not None and not (many and stage in flat):
+                    if stage is None:
+                        wrong = True
+                    elif not (many and stage in flat):
                         flat.append(stage)
                         groups[-1][2].append(move.reference.part)
         if wrong:
@@ -353,16 +354,15 @@ class Linker:
         layout: Layout = tuple((role, many, tuple(parts)) for role, many, parts in groups)
         return tuple(flat), self._layouts.setdefault(layout, layout)
 
-    def _pick(self, instance: Instance, move: Move, many: bool, codes: Codes) -> Iterator[int | None]:
+    def _pick(self, instance: Instance, move: Move, many: bool, codes: Codes) -> Sequence[int | None]:
         """The stages of an instance that a reference picks."""
         if not instance.chosen.elements:  # its stage is unknown, which was said
-            yield None
-            return
-        key = (id(instance.chosen), id(move), *[codes[p] for p in move.picking])
-        if key not in self._picked:
-            self._picked[key] = self._picks(instance.chosen, move, many, codes)
-        for index in self._picked[key]:
-            yield instance.ids[index]
+            return (None,)
+        key = (id(instance.chosen), id(move), *move.picking(codes))
+        picked = self._picked.get(key)
+        if picked is None:
+            picked = self._picked[key] = self._picks(instance.chosen, move, many, codes)
+        return [instance.ids[index] for index in picked]
 
     def _picks(self, chosen: Chosen, move: Move, many: bool, codes: Codes) -> tuple[int, ...]:
         """Which elements a reference means, checked: exactly one unless the role takes a list."""

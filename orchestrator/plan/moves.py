@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from itertools import product
 from typing import Any
 
@@ -10,7 +10,7 @@ import numpy as np
 
 from orchestrator.errors import Problem, SpecError
 from orchestrator.plan.dependencies import ALL, Site, Sites, is_relative, mentioned
-from orchestrator.plan.fields import Codes, Element, Scope
+from orchestrator.plan.fields import Codes, Element, Scope, picker
 from orchestrator.plan.points import ABSENT, Rows
 from orchestrator.spec.sweep import METHOD, Reference
 from orchestrator.spec.values import as_list, order_of, shown
@@ -71,14 +71,16 @@ class Move:
         self.picks = {key: value for key, value in reference.pins if key in self.keys}
         self.position = {axis: i for i, axis in enumerate(scope.site.axes)}
         picking = set(mentioned(self.picks)) - set(element.choice)
-        self.picking = tuple(i for i, a in enumerate(scope.site.axes) if self.axes.names[a] in picking)
-        """The positions of the reader's axes that decide what is picked."""
+        self.picking = picker(
+            tuple(i for i, a in enumerate(scope.site.axes) if self.axes.names[a] in picking)
+        )
+        """Takes the reader's codes that decide what is picked."""
         self._direct = self._compile()
 
-    def _compile(self) -> tuple[Site, Codes, Codes] | None:
-        """The common case, one target at fixed or kept codes: the target, positions and constants.
+    def _compile(self) -> tuple[Site, Callable[[Codes], Codes], Codes] | None:
+        """The common case, one target at kept or constant codes.
 
-        Codes are then looked up in the reader's codes followed by the constants.
+        The target, what takes its codes from the reader's codes and the constants, and the constants.
         """
         pinned = dict(self.reference.pins).get(METHOD)
         plain = not any(self._moving(value) for value in self.pins.values()) and len(self.targets) == 1
@@ -98,7 +100,7 @@ class Move:
                 constants.append(self.axes.code(axis, self.element.fill(self.pins[name], {})))
             else:
                 positions.append(self.position[axis])
-        return target, tuple(positions), tuple(constants)
+        return target, picker(tuple(positions)), tuple(constants)
 
     def _moving(self, value: Any) -> bool:
         """Whether a pin depends on the point or stands for several values."""
@@ -112,9 +114,8 @@ class Move:
             SpecError: the point cannot move that way; says which axis.
         """
         if self._direct:
-            target, positions, constants = self._direct
-            here = codes + constants
-            return [(target, tuple([here[p] for p in positions]))]
+            target, take, constants = self._direct
+            return [(target, take(codes + constants))]
         point = self.scope.point(codes)
         return list(
             dict.fromkeys(spot for target in self._methods(point) for spot in self._at(target, codes, point))
