@@ -44,9 +44,7 @@ def _folder(uri: str, write: bool) -> Path:
         )
     try:
         folder = Path(uri).expanduser().absolute()
-        nearest = folder
-        while not os.path.lexists(nearest):
-            nearest = nearest.parent
+        nearest = next(place for place in (folder, *folder.parents) if _is_there(place))
         is_folder = nearest.is_dir()
     except (OSError, ValueError, RuntimeError) as error:
         raise InputError(f"store {uri!r}: cannot be used as a folder: {error}; name another") from error
@@ -59,6 +57,15 @@ def _folder(uri: str, write: bool) -> Path:
             f"store {folder}: no permission to {verb} {nearest}; ask for it or name another place"
         )
     return folder
+
+
+def _is_there(place: Path) -> bool:
+    """Whether something is there, a link to nowhere included; a name that cannot be one raises."""
+    try:
+        place.lstat()
+    except (FileNotFoundError, NotADirectoryError, PermissionError):
+        return False
+    return True
 
 
 __all__ = ["Bucket", "Draft", "Entry", "Manifest", "Store", "StoreConfig", "StoredFile", "open_store"]
