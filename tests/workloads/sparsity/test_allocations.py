@@ -1,0 +1,192 @@
+"""Every allocation: exact totals, no empty layer, the best of each layer; then the published numbers."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from orchestrator.build import build, names
+from workloads.sparsity.base import Allocation
+from workloads.sparsity.erk import Erk, densities
+from workloads.sparsity.uniform import Uniform
+
+ALLOCATIONS = names(Allocation)
+
+
+def scores_of(shapes, seed=0):
+    generator = torch.Generator().manual_seed(seed)
+    return {
+        f"layer{place}": torch.rand(shape, generator=generator) * 3**place
+        for place, shape in enumerate(shapes)
+    }
+
+
+def total(masks):
+    return sum(int(mask.sum()) for mask in masks.values())
+
+
+SHAPES = st.lists(
+    st.tuples(st.integers(1, 40), st.integers(1, 30)) | st.tuples(*[st.integers(1, 6)] * 4),
+    min_size=1,
+    max_size=6,
+)
+
+
+@pytest.mark.parametrize("name", ALLOCATIONS)
+@settings(deadline=None, max_examples=60)
+@given(shapes=SHAPES, sparsity=st.floats(0, 0.999))
+def test_the_total_is_exact_and_no_layer_is_emptied(name, shapes, sparsity):
+    scores = scores_of(shapes)
+    wanted = round((1 - sparsity) * sum(score.numel() for score in scores.values()))
+    allocation = build(Allocation, name)
+    if wanted < len(scores):
+        with pytest.raises(ValueError, match="at least one weight of each layer"):
+            allocation.masks(scores, sparsity)
+        return
+    masks = allocation.masks(scores, sparsity)
+    assert total(masks) == wanted
+    assert all(mask.any() for mask in masks.values())
+    assert {name: mask.shape for name, mask in masks.items()} == {n: s.shape for n, s in scores.items()}
+
+
+@pytest.mark.parametrize("name", ALLOCATIONS)
+def test_each_layer_keeps_its_largest_scores(name):
+    scores = scores_of([(30, 20), (20, 10), (10, 5)])
+    for layer, mask in build(Allocation, name).masks(scores, 0.8).items():
+        assert scores[layer][mask].min() > scores[layer][~mask].max()
+
+
+@pytest.mark.parametrize("name", ALLOCATIONS)
+def test_no_sparsity_keeps_everything(name):
+    assert all(mask.all() for mask in build(Allocation, name).masks(scores_of([(3, 4), (2, 3)]), 0).values())
+
+
+@pytest.mark.parametrize("name", ALLOCATIONS)
+def test_weights_that_are_gone_are_kept_last(name):
+    scores = scores_of([(30, 20), (20, 10)])
+    gone = {layer: torch.arange(score.numel()).view(score.shape) % 3 == 0 for layer, score in scores.items()}
+    marked = {layer: score.masked_fill(gone[layer], -math.inf) for layer, score in scores.items()}
+    for layer, mask in build(Allocation, name).masks(marked, 0.9).items():
+        assert not (mask & gone[layer]).any()
+
+
+@pytest.mark.parametrize("name", ALLOCATIONS)
+@pytest.mark.parametrize("sparsity", [1, 1.5, -0.1, math.nan])
+def test_an_impossible_sparsity_is_refused_with_the_rule(name, sparsity):
+    with pytest.raises(ValueError, match=r"sparsity must be in \[0, 1\), got"):
+        build(Allocation, name).masks(scores_of([(3, 4)]), sparsity)
+
+
+@pytest.mark.parametrize("name", ALLOCATIONS)
+def test_a_score_that_is_no_number_is_refused_with_its_layer(name):
+    scores = scores_of([(3, 4), (5, 5)])
+    scores["layer1"][2, 2] = math.nan
+    with pytest.raises(ValueError, match="NaN in layer1"):
+        build(Allocation, name).masks(scores, 0.5)
+
+
+def test_uniform_keeps_the_same_share_of_each_layer():
+    kept = Uniform().kept(scores_of([(10, 10), (10, 20), (5, 2)]), 0.7)
+    assert list(kept.values()) == [30, 60, 3]
+
+
+def test_uniform_rounds_by_largest_remainder():
+    # quotas 0.5 * (3, 3, 3) = 1.5 each; round(4.5) = 4, so the first layer gets the one that is left over
+    assert list(Uniform().kept(scores_of([(3, 1)] * 3), 0.5).values()) == [2, 1, 1]
+
+
+def test_uniform_with_a_dense_first_layer_makes_only_the_others_sparse():
+    assert list(Uniform(dense_first=True).kept(scores_of([(10, 10), (10, 20)]), 0.9).values()) == [100, 20]
+
+
+def test_global_lets_all_layers_compete():
+    scores = {"small": torch.tensor([1.0, 2.0, 3.0]), "large": torch.tensor([10.0, 20.0, 0.5])}
+    masks = build(Allocation, "global").masks(scores, 0.5)
+    assert masks["small"].tolist() == [False, False, True]
+    assert masks["large"].tolist() == [True, True, False]
+
+
+def test_global_leaves_the_best_weight_of_a_layer_that_would_be_emptied():
+    scores = {"tiny": torch.tensor([0.1, 0.2]), "large": torch.arange(1.0, 9.0)}
+    masks = build(Allocation, "global").masks(scores, 0.5)
+    assert masks["tiny"].tolist() == [False, True]
+    assert int(masks["large"].sum()) == 4
+
+
+def resnet18():
+    shapes = {"conv1": (64, 3, 3, 3)}
+    width = 64
+    for layer, out in enumerate((64, 128, 256, 512), start=1):
+        for block in range(2):
+            shapes[f"layer{layer}.{block}.conv1"] = (out, width, 3, 3)
+            shapes[f"layer{layer}.{block}.conv2"] = (out, out, 3, 3)
+            if width != out:
+                shapes[f"layer{layer}.{block}.shortcut"] = (out, width, 1, 1)
+            width = out
+    return {**shapes, "fc": (10, 512)}
+
+
+# Computed from the rule of Evci et al. (2020) for ResNet-18 with a 3x3 stem and ten classes.
+PUBLISHED = {
+    0.1: {
+        **dict.fromkeys(("conv1", "fc", "layer2.0.shortcut", "layer3.0.shortcut"), 1.0),
+        "layer1.0.conv1": 0.4797,
+        "layer1.1.conv2": 0.4797,
+        "layer2.0.conv1": 0.3544,
+        "layer2.0.conv2": 0.2345,
+        "layer2.1.conv1": 0.2345,
+        "layer3.0.conv1": 0.1745,
+        "layer3.1.conv2": 0.1159,
+        "layer4.0.conv1": 0.0866,
+        "layer4.0.shortcut": 0.7752,
+        "layer4.1.conv2": 0.0576,
+    },
+    0.2: {
+        **dict.fromkeys(("conv1", "fc", "layer1.0.conv1", "layer1.1.conv2", "layer4.0.shortcut"), 1.0),
+        "layer2.0.conv1": 0.7538,
+        "layer2.1.conv2": 0.4988,
+        "layer3.0.conv1": 0.3712,
+        "layer3.1.conv1": 0.2465,
+        "layer4.0.conv1": 0.1842,
+        "layer4.1.conv2": 0.1225,
+    },
+}
+
+
+@pytest.mark.parametrize("density", PUBLISHED)
+def test_erk_gives_the_published_densities_of_resnet18(density):
+    found = densities(resnet18(), 1 - density)
+    assert {name: round(found[name], 4) for name in PUBLISHED[density]} == PUBLISHED[density]
+
+
+@pytest.mark.parametrize(
+    ("density", "scale", "dense"),
+    [
+        (0.05, 64.0250, {"conv1", "fc", "layer2.0.shortcut"}),
+        (0.01, 12.1738, {"fc"}),
+    ],
+)
+def test_erk_makes_the_published_layers_dense(density, scale, dense):
+    found = densities(resnet18(), 1 - density)
+    assert {name for name, share in found.items() if share == 1} == dense
+    ratio = (512 + 512 + 3 + 3) / (512 * 512 * 9)
+    assert math.isclose(found["layer4.1.conv2"], scale * ratio, rel_tol=1e-5)
+
+
+@pytest.mark.parametrize("sparsity", [0.5, 0.9, 0.99])
+def test_erk_keeps_exactly_the_asked_number_of_resnet18(sparsity):
+    scores = {name: torch.empty(shape, device="meta") for name, shape in resnet18().items()}
+    assert sum(Erk().kept(scores, sparsity).values()) == round((1 - sparsity) * 11_164_352)
+
+
+def test_erk_without_power_is_uniform():
+    assert densities({"a": (10, 10), "b": (20, 30)}, 0.9, power=0) == pytest.approx({"a": 0.1, "b": 0.1})
+
+
+def test_a_negative_power_is_refused():
+    with pytest.raises(ValueError, match="power must not be negative"):
+        Erk(power=-1)
