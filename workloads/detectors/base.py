@@ -32,4 +32,7 @@ class Detector(ABC):
 
     @abstractmethod
     def fit(self, train: Outputs) -> Scorer:
-        """A scorer: higher = more anomalous. ``train`` are the training images' outputs, without augmentation."""
+        """A scorer: higher = more anomalous.
+
+        ``train`` are the training images' outputs, without augmentation. Scores are float64.
+        """

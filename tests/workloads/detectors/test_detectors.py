@@ -1,0 +1,74 @@
+"""What every detector promises, for every file that exists."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor
+
+from orchestrator.build import build, names
+from workloads.detectors.base import Detector, Outputs
+from workloads.randomness import normal
+
+NAMES = names(Detector)
+CLASSES, WIDTH = 4, 6
+#: A head that gives each class a direction of its own, and the unknown output none.
+HEAD = torch.cat([torch.eye(WIDTH)[:CLASSES], torch.zeros(1, WIDTH)])
+
+
+def outputs(count: int, strength: float, seed: int = 0) -> Outputs:
+    """Images whose features lie ``strength`` along the direction of their class, with some noise."""
+    samples, labels = torch.arange(count), torch.arange(count) % CLASSES
+    features = strength * torch.eye(WIDTH)[labels] + 0.5 * normal(seed, samples, (WIDTH,))
+    return Outputs(features @ HEAD.T, features, labels, CLASSES)
+
+
+def taken(found: Outputs, places: Tensor) -> Outputs:
+    return Outputs(found.logits[places], found.features[places], found.labels[places], found.classes)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_far_images_get_higher_scores_than_near_ones(name) -> None:
+    score = build(Detector, name).fit(outputs(200, strength=8))
+    near, far = score(outputs(50, strength=8, seed=1)), score(outputs(50, strength=0, seed=2))
+    assert near.shape == far.shape == (50,)
+    assert near.max() < far.min()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_scores_belong_to_images_and_not_to_batches(name) -> None:
+    score = build(Detector, name).fit(outputs(100, strength=8))
+    test = outputs(60, strength=3, seed=1)
+    together = score(test)
+    order = torch.randperm(60, generator=torch.Generator().manual_seed(0))
+    assert torch.allclose(score(taken(test, order)), together[order], rtol=1e-9)
+    alone = torch.cat([score(taken(test, torch.tensor([place]))) for place in range(60)])
+    assert torch.allclose(alone, together, rtol=1e-9)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_order_of_the_training_images_does_not_matter(name) -> None:
+    train, test = outputs(100, strength=8), outputs(30, strength=3, seed=1)
+    backwards = taken(train, torch.arange(100).flip(0))
+    detector = build(Detector, name)
+    assert torch.allclose(detector.fit(train)(test), detector.fit(backwards)(test), rtol=1e-9)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_scores_are_finite_fine_and_without_a_graph(name) -> None:
+    score = build(Detector, name).fit(outputs(100, strength=8))
+    found = score(outputs(50, strength=100, seed=1))  # sure far beyond what float32 tells from 1
+    assert found.dtype == torch.float64
+    assert found.isfinite().all()
+    assert not found.requires_grad
+    assert len(found.unique()) == 50
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_global_stream_is_touched_and_the_outputs_are_left_alone(name) -> None:
+    before, test = torch.random.get_rng_state(), outputs(20, strength=3)
+    kept = test.logits.clone(), test.features.clone()
+    build(Detector, name).fit(outputs(100, strength=8))(test)
+    assert torch.equal(before, torch.random.get_rng_state())
+    assert torch.equal(test.logits, kept[0])
+    assert torch.equal(test.features, kept[1])
