@@ -142,6 +142,13 @@ def test_a_segment_is_sealed_at_its_size_and_never_written_again(store, writes):
     assert [event["number"] for event in read_journal(store, "quick")] == list(range(3000))
 
 
+def test_what_is_written_already_is_not_written_again_on_close(store, writes):
+    with Journal(store, "quick", RUN, every_seconds=60) as journal:
+        journal.append("note")
+        eventually(lambda: kinds(store) == ["note"])
+    assert len(writes) == 1
+
+
 def test_many_threads_append_and_nothing_is_lost(store):
     with Journal(store, "quick", RUN, every_seconds=0.01) as journal:
         threads = [

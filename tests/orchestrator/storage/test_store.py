@@ -119,6 +119,25 @@ def test_the_first_publisher_stays_and_the_second_does_not_complain(store, publi
     assert not late.committed
 
 
+def test_the_first_of_two_outputs_without_files_stays(store, publish):
+    first = publish(A, metrics={"accuracy": 0.1})
+    assert publish(A, metrics={"accuracy": 0.2}) == first
+
+
+def test_an_output_that_is_replaced_while_it_is_fetched_is_read_again(store, publish, monkeypatch):
+    publish(A, {"file": b"old"})
+    download = type(store.bucket).download
+
+    def replaced(bucket, prefix, names, *, fresh=False):
+        monkeypatch.undo()
+        store.discard(A)
+        publish(A, {"file": b"new"})
+        return download(bucket, prefix, names, fresh=True)
+
+    monkeypatch.setattr(type(store.bucket), "download", replaced)
+    assert (pickle.loads(pickle.dumps(store)).fetch(A) / "file").read_bytes() == b"new"
+
+
 def test_a_publisher_that_is_overtaken_during_its_upload_removes_its_payload(store, publish, monkeypatch):
     upload = type(store.bucket).upload
     winners = []
