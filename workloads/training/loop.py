@@ -10,11 +10,13 @@ from typing import Protocol
 
 import torch
 from torch import Tensor
-from torch.nn.functional import cross_entropy
 
 from workloads.architectures.base import Network
 from workloads.datasets.base import LearningData, Split
 from workloads.masks import Masks, prunable
+from workloads.metrics.accuracy import accuracy
+from workloads.metrics.nll import nll
+from workloads.metrics.probabilities import log_probabilities
 from workloads.objectives.base import Batch, Objective
 from workloads.optimizers.base import Optimizer
 from workloads.randomness import derive
@@ -136,12 +138,10 @@ def train(recipe: Recipe, network: Network, masks: Masks, data: LearningData, ho
 
 def validated(network: Network, split: Split) -> dict[str, float]:
     """Accuracy and loss on the validation split."""
-    logits, _ = forward(network, split.images)
-    labels = split.labels.to(logits.device)
-    right = (logits[:, : network.classes].argmax(1) == labels).double().mean()
+    belief = log_probabilities(forward(network, split.images)[0], network.classes).cpu()
     return {
-        "validation.accuracy": float(right),
-        "validation.loss": float(cross_entropy(logits.double(), labels)),
+        "validation.accuracy": accuracy(belief, split.labels),
+        "validation.loss": nll(belief, split.labels),
     }
 
 

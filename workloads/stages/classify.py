@@ -1,0 +1,83 @@
+"""How well a network, or an ensemble, classifies, and how far its confidence can be trusted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import fmean
+from typing import ClassVar
+
+from orchestrator.stage import Role, Workspace
+from workloads.datasets.base import Dataset, SplitName
+from workloads.masks import density
+from workloads.metrics.accuracy import accuracy
+from workloads.metrics.brier import brier
+from workloads.metrics.ece import ece
+from workloads.metrics.nll import nll
+from workloads.metrics.probabilities import log_probabilities, mean_log_probabilities
+from workloads.stages._data import dataset_of, view
+from workloads.stages._networks import Model, read
+from workloads.stages.base import TorchStage
+from workloads.training.evaluation import forward
+
+
+@dataclass(frozen=True)
+class Classify(TorchStage):
+    """Measures accuracy and calibration of the network under ``model``, or of the ensemble under ``models``.
+
+    An ensemble says the mean of its members' probabilities.
+    """
+
+    roles: ClassVar[Mapping[str, Role]] = {"model": Role.OPTIONAL, "models": Role.OPTIONAL_LIST}
+
+    dataset: Dataset | None = None
+    """None: that of the network; the members of an ensemble must agree."""
+    split: SplitName = "test"
+    bins: int = 15
+    """Bins of the calibration error."""
+
+    def __post_init__(self) -> None:
+        if self.bins < 1:
+            raise ValueError(f"bins must be at least 1, got {self.bins}")
+
+    def check(self, reads: Iterable[str]) -> None:
+        if len({"model", "models"} & set(reads)) != 1:
+            raise ValueError("classify reads exactly one of model and models")
+
+    def compute(self, space: Workspace) -> Mapping[str, float]:
+        models = [read(folder, space.device) for folder in _folders(space)]
+        first = models[0]
+        for other in models[1:]:
+            _agree(first, other)
+        seen = view(dataset_of(self.dataset, first.dataset), self.split, first.network.shape, space)
+        beliefs = [
+            log_probabilities(forward(model.network, seen.images)[0], model.network.classes).cpu()
+            for model in models
+        ]
+        belief = mean_log_probabilities(beliefs)
+        return {
+            f"{self.split}.accuracy": accuracy(belief, seen.labels),
+            f"{self.split}.nll": nll(belief, seen.labels),
+            f"{self.split}.brier": brier(belief, seen.labels),
+            f"{self.split}.ece": ece(belief, seen.labels, self.bins),
+            "density": fmean(density(model.masks, model.network) for model in models),
+        }
+
+
+def _folders(space: Workspace) -> list[Path]:
+    """The folders of the networks that are read."""
+    found = space.inputs["models"] if "models" in space.inputs else space.inputs["model"]
+    return found if isinstance(found, list) else [found]
+
+
+def _agree(first: Model, other: Model) -> None:
+    """Refuse members that answer different questions.
+
+    Raises:
+        ValueError: their data sets differ.
+    """
+    if first.dataset != other.dataset:
+        raise ValueError(
+            f"the members of an ensemble must have one dataset, got {first.dataset} and {other.dataset}"
+        )

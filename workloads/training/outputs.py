@@ -1,0 +1,38 @@
+"""What one forward pass gave, as a folder: `outputs.safetensors` and `outputs.json`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from workloads.detectors.base import Outputs
+
+OUTPUTS, DESCRIPTION = "outputs.safetensors", "outputs.json"
+
+
+def save_outputs(
+    folder: Path, outputs: Outputs, head: tuple[Tensor, Tensor], origin: dict[str, object]
+) -> None:
+    """Write ``outputs`` with the weight and bias of the layer between features and logits."""
+    tensors = {
+        "logits": outputs.logits,
+        "features": outputs.features,
+        "labels": outputs.labels,
+        "head.weight": head[0],
+        "head.bias": head[1],
+    }
+    save_file(
+        {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, folder / OUTPUTS
+    )
+    text = json.dumps({"classes": outputs.classes, **origin}, indent=1, sort_keys=True)
+    (folder / DESCRIPTION).write_text(text + "\n", encoding="utf-8")
+
+
+def load_outputs(folder: Path, device: str) -> Outputs:
+    """What was written into ``folder``, on ``device``."""
+    tensors = load_file(folder / OUTPUTS, device=device)
+    classes = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))["classes"]
+    return Outputs(tensors["logits"], tensors["features"], tensors["labels"], classes)
