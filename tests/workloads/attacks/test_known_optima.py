@@ -123,6 +123,28 @@ def test_more_restarts_fool_more_and_lose_no_image_that_was_fooled(trained, test
     assert images.shape == (100, 1, 8, 8)
 
 
+@pytest.mark.parametrize("training", [False, True])
+def test_being_fooled_counts_for_more_than_a_large_loss(training) -> None:
+    class Split(nn.Module):
+        """Dark images get the right answer with a large loss, bright ones a wrong answer with a small one."""
+
+        classes = 9
+
+        def forward(self, images: Tensor) -> Tensor:
+            dark = torch.tensor([0.1] + [0.0] * 8)
+            bright = torch.tensor([0.0, 0.1] + [-50.0] * 7)
+            return torch.where(images.flatten(1) < 0.5, dark, bright) + 0 * images.flatten(1)
+
+    images, labels = torch.full((50, 1, 1, 1), 0.5), torch.zeros(50, dtype=torch.int64)
+    model = Split().train(training)
+    first, best = (
+        Pgd(epsilon=0.5, restarts=restarts)(model, images, labels, torch.arange(50), 0)
+        for restarts in (1, 12)
+    )
+    assert 10 < (first < 0.5).sum() < 40
+    assert (best >= 0.5).all()
+
+
 def test_images_that_are_fooled_are_not_searched_again_except_in_training() -> None:
     model = Linear().eval()
     away = torch.where(worst_way(model)[:3] > 0, 0.0, 1.0)  # the first three are as far from fooled as can be
