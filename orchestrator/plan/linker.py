@@ -325,11 +325,16 @@ class Linker:
         """The ids a stage reads with their grouping; None if one of them is wrong."""
         flat: list[int] = []
         groups: list[tuple[str, bool, list[str | None]]] = []
+        listed: set[tuple[int, str | None]] = set()
         wrong = False
         for role, many, move in moves:
+            part = move.reference.part
             if not groups or groups[-1][0] != role:
                 groups.append((role, many, []))
-            for target, there in move.spots(codes):
+                listed.clear()
+            spots = move.spots(codes)
+            wrong |= not spots  # the reference means nothing, which was said
+            for target, there in spots:
                 instance = self._instances[id(target)][there]
                 if instance is None:
                     if site.evaluated:
@@ -346,9 +351,10 @@ class Linker:
                 for stage in self._pick(instance, move, many, codes):
                     if stage is None:
                         wrong = True
-                    elif not (many and stage in flat):
+                    elif not (many and (stage, part) in listed):
+                        listed.add((stage, part))
                         flat.append(stage)
-                        groups[-1][2].append(move.reference.part)
+                        groups[-1][2].append(part)
         if wrong:
             return None
         layout: Layout = tuple((role, many, tuple(parts)) for role, many, parts in groups)
