@@ -109,6 +109,11 @@ class Plan:
         pairs = zip(site.axes, codes, strict=True)
         return {axes.names[axis]: axes.shown(axis, code) for axis, code in pairs if code != ABSENT}
 
+    def resources(self, stage: int) -> Resources:
+        """What a stage asks for while it runs; much cheaper than its `job`."""
+        origin = self._linker.origins[stage]
+        return self._resources(origin.element, origin.codes)
+
     def _resources(self, element: Element, codes: Sequence[int]) -> Resources:
         """Class default < the sweep's by stage < overrides by stage or node, tested at the node's point."""
         stage, site = element.alternative.stage, element.site
