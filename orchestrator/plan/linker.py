@@ -17,7 +17,7 @@ from orchestrator.plan.fields import Codes, Element, Scope, choices, picker
 from orchestrator.plan.moves import Gathered, Move, Spot
 from orchestrator.plan.points import Axes, Rows
 from orchestrator.spec.sweep import Alternative, Reference, Sweep
-from orchestrator.spec.values import Condition, as_list, matches, shown
+from orchestrator.spec.values import Condition, as_list, matches, order_of, shown
 from orchestrator.stage import Stage
 
 
@@ -351,10 +351,13 @@ class Linker:
                 for stage in self._pick(instance, move, many, codes):
                     if stage is None:
                         wrong = True
-                    elif not (many and (stage, part) in listed):
+                    elif (stage, part) not in listed:
                         listed.add((stage, part))
                         flat.append(stage)
                         groups[-1][2].append(part)
+            if len(listed) > 1 and not many:
+                what = f"the role {role!r} reads one output, and {move.reference} stands for {len(listed)}"
+                raise SpecError([Problem(move.reference.where, what)])
         if wrong:
             return None
         layout: Layout = tuple((role, many, tuple(parts)) for role, many, parts in groups)
@@ -384,6 +387,7 @@ class Linker:
         found = [
             i for i, e in enumerate(elements) if all(_fits(e.choice.get(k), v) for k, v in point.items())
         ]
+        found.sort(key=lambda i: [order_of(value) for _, value in sorted(elements[i].choice.items())])
         if not found:
             said = [_said(e.choice) for e in elements]
             raise SpecError(

@@ -43,10 +43,6 @@ class Gathered:
         found: dict[Codes, list[Codes]] = {}
         for row in columns.tolist():
             found.setdefault(tuple(row[: len(others)]), []).append(tuple(row[len(others) :]))
-        for values in found.values():
-            values.sort(
-                key=lambda codes: [order_of(axes.values[a][c]) for a, c in zip(gathered, codes, strict=True)]
-            )
         return found
 
 
@@ -117,9 +113,20 @@ class Move:
             target, take, constants = self._direct
             return [(target, take(codes + constants))]
         point = self.scope.point(codes)
-        return list(
+        found = list(
             dict.fromkeys(spot for target in self._methods(point) for spot in self._at(target, codes, point))
         )
+        return found if len(found) == 1 else sorted(found, key=self._order)
+
+    def _order(self, spot: Spot) -> tuple[str, Any]:
+        """What several spots are sorted by: method, then the values by the names of their axes."""
+        target, codes = spot
+        named = sorted(
+            (self.axes.names[axis], axis, code) for axis, code in zip(target.axes, codes, strict=True)
+        )
+        return target.method, [
+            ("", "") if code == ABSENT else order_of(self.axes.values[axis][code]) for _, axis, code in named
+        ]
 
     def _methods(self, point: Mapping[str, Any]) -> list[Site]:
         """The sites at the pinned method, or at each of them."""
@@ -182,7 +189,7 @@ class Move:
         return moved
 
     def _pinned(self, axis: int, pin: Any, point: Mapping[str, Any]) -> list[int]:
-        """The codes a pin stands for, sorted by value."""
+        """The codes a pin stands for."""
         name = self.axes.names[axis]
         values = []
         for item in as_list(pin):
@@ -190,7 +197,7 @@ class Move:
             if is_relative(value):
                 value = self._counted(name, value, point)
             values.append(value)
-        return [self.axes.code(axis, value) for value in sorted(values, key=order_of)]
+        return [self.axes.code(axis, value) for value in values]
 
     def _counted(self, name: str, back: int, point: Mapping[str, Any]) -> int:
         """The current value less the pin."""
