@@ -1,0 +1,200 @@
+"""What every stage promises: equal bytes, a clean process, numbers, no test split while it learns."""
+
+from __future__ import annotations
+
+import copy
+import math
+import random
+
+import numpy as np
+import pytest
+import torch
+
+from orchestrator.build import build_class, data_of, find, names
+from orchestrator.identity import address
+from workloads.architectures.mlp import Mlp
+from workloads.architectures.resnet8 import Resnet8
+from workloads.attacks.pgd import Pgd
+from workloads.datasets.digits import Digits
+from workloads.datasets.textures import Textures
+from workloads.detectors.energy import Energy
+from workloads.pruning.random import Random
+from workloads.sparse_training.rigl import Rigl
+from workloads.stages import _data
+from workloads.stages.attack import Attack
+from workloads.stages.base import TorchStage
+from workloads.stages.classify import Classify
+from workloads.stages.detect import Detect
+from workloads.stages.features import Features
+from workloads.stages.initialise import Initialise
+from workloads.stages.prune import Prune
+
+STAGES = names("workloads.stages")
+LEARNING = ("initialise", "prune", "train")
+
+
+@pytest.fixture(scope="session")
+def cases(shared_runs, trained):
+    """Stage name -> a stage of that name and what it reads."""
+    fit, inside, outside = (
+        shared_runs.output(stage, model=trained)
+        for stage in (Features(split="train"), Features(), Features(dataset=Textures()))
+    )
+    return {
+        "attack": (Attack(attack=Pgd(steps=2), samples=50), {"model": trained}),
+        "classify": (Classify(), {"models": [trained, trained]}),
+        "detect": (Detect(detector=Energy()), {"train": fit, "inside": inside, "outside": outside}),
+        "features": (Features(), {"model": trained}),
+        "initialise": (Initialise(architecture=Mlp(), dataset=Digits(), seed=0), {}),
+        "prune": (Prune(criterion=Random(), sparsity=0.5), {"model": trained}),
+        "train": (
+            shared_runs.small(architecture=Resnet8(width=4), sparsify=Rigl(sparsity=0.5, interval=3)),
+            {},
+        ),
+    }
+
+
+def test_every_stage_is_looked_at_here(cases):
+    assert sorted(cases) == list(STAGES)
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_a_stage_gives_finite_numbers(name, cases, runs):
+    stage, inputs = cases[name]
+    space, metrics = runs(stage, **inputs)
+    assert metrics
+    assert all(isinstance(key, str) and type(value) is float for key, value in metrics.items())
+    assert all(math.isfinite(value) for value in [*metrics.values(), *space.measured.values()])
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_a_stage_repeats_itself_to_the_byte(name, cases, runs):
+    stage, inputs = cases[name]
+    (first, one), (second, two) = (runs(stage, **inputs) for _ in range(2))
+    assert runs.files(first.output) == runs.files(second.output)
+    assert one == two
+    assert (first.warnings, first.fingerprints) == (second.warnings, second.fingerprints)
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_a_stage_does_not_change_what_it_reads(name, cases, runs):
+    stage, inputs = cases[name]
+    folders = [
+        folder for given in inputs.values() for folder in (given if isinstance(given, list) else [given])
+    ]
+    before = [runs.files(folder) for folder in folders]
+    runs(stage, **inputs)
+    assert [runs.files(folder) for folder in folders] == before
+
+
+def global_state():
+    cudnn = torch.backends.cudnn
+    return {
+        "threads": torch.get_num_threads(),
+        "dtype": torch.get_default_dtype(),
+        "grad": torch.is_grad_enabled(),
+        "deterministic": torch.are_deterministic_algorithms_enabled(),
+        "warn_only": torch.is_deterministic_algorithms_warn_only_enabled(),
+        "fill": torch.utils.deterministic.fill_uninitialized_memory,
+        "precision": torch.get_float32_matmul_precision(),
+        "cudnn": (cudnn.enabled, cudnn.benchmark, cudnn.deterministic, cudnn.allow_tf32),
+        "torch": torch.get_rng_state().tolist(),
+        "numpy": repr(np.random.get_state()),
+        "random": random.getstate(),
+    }
+
+
+@pytest.fixture
+def odd_process():
+    """A process as another stage or a notebook might have left it."""
+    before = (torch.get_num_threads(), torch.get_default_dtype(), torch.get_float32_matmul_precision())
+    deterministic = torch.are_deterministic_algorithms_enabled()
+    state = torch.get_rng_state()
+    torch.set_num_threads(2)
+    torch.set_default_dtype(torch.float64)
+    torch.set_float32_matmul_precision("medium")
+    torch.use_deterministic_algorithms(False)
+    torch.manual_seed(123)
+    with torch.no_grad():
+        yield
+    torch.set_num_threads(before[0])
+    torch.set_default_dtype(before[1])
+    torch.set_float32_matmul_precision(before[2])
+    torch.use_deterministic_algorithms(deterministic)
+    torch.set_rng_state(state)
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_a_stage_leaves_no_global_state_behind_and_does_not_depend_on_any(name, cases, runs, odd_process):
+    stage, inputs = cases[name]
+    before = global_state()
+    odd, metrics = runs(stage, **inputs)
+    assert global_state() == before
+    torch.set_default_dtype(torch.float32)
+    with torch.enable_grad():
+        plain, expected = runs(stage, **inputs)
+    assert metrics == expected
+    assert runs.files(odd.output) == runs.files(plain.output)
+
+
+def test_the_process_is_put_back_after_an_exception_too(runs):
+    class Failing(TorchStage):
+        def compute(self, space):
+            torch.set_num_threads(3)
+            torch.set_default_dtype(torch.float64)
+            torch.rand(1)
+            raise RuntimeError("on purpose")
+
+    before = copy.deepcopy(global_state())
+    with pytest.raises(RuntimeError, match="on purpose"):
+        runs(Failing())
+    assert global_state() == before
+
+
+@pytest.mark.parametrize("name", STAGES)
+@pytest.mark.parametrize("cpus", [0.5, 2.0])
+def test_a_stage_runs_on_any_share_of_cpus_with_as_many_threads(name, cpus, cases, runs, monkeypatch):
+    stage, inputs = cases[name]
+    seen = []
+    compute = type(stage).compute
+    monkeypatch.setattr(
+        type(stage),
+        "compute",
+        lambda self, space: seen.append(torch.get_num_threads()) or compute(self, space),
+    )
+    runs(stage, cpus=cpus, **inputs)
+    assert seen == [max(1, int(cpus))]
+
+
+@pytest.mark.parametrize("name", LEARNING)
+def test_a_stage_that_learns_never_loads_the_test_split(name, cases, runs, monkeypatch):
+    stage, inputs = cases[name]
+    load = Digits.load
+
+    def guarded(self, split, shape):
+        assert split != "test", "a stage that learns asked for the test split"
+        return load(self, split, shape)
+
+    monkeypatch.setattr(Digits, "load", guarded)
+    _data._learning.cache_clear()
+    _data._view.cache_clear()
+    runs(stage, **inputs)
+    with pytest.raises(AssertionError, match="asked for the test split"):
+        runs(cases["classify"][0], **cases["classify"][1])
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_a_stage_is_rebuilt_from_its_fields_with_the_same_address(name, cases):
+    stage, _ = cases[name]
+    fields = {key: value for key, value in data_of(stage).items() if key != "name"}
+    rebuilt = build_class(find("workloads.stages", name), fields)
+    assert rebuilt == stage
+    assert address(rebuilt, {}) == address(stage, {})
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_a_stage_that_loads_images_says_what_they_were(name, cases, runs):
+    stage, inputs = cases[name]
+    found = runs(stage, **inputs)[0].fingerprints
+    assert bool(found) == (name != "detect")
+    assert all(len(digest) == 64 for digest in found.values())

@@ -1,0 +1,67 @@
+"""Batches: every image at most once an epoch, in an order that belongs to the epoch."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from workloads.datasets.base import Split
+from workloads.training.batches import Batches, as_float, statistics
+
+
+def split_of(count):
+    generator = torch.Generator().manual_seed(0)
+    images = torch.randint(0, 256, (count, 3, 4, 4), dtype=torch.uint8, generator=generator)
+    return Split(images, torch.arange(count) % 2)
+
+
+def test_an_epoch_takes_whole_batches_of_different_images():
+    order = Batches.of(split_of(25), 8, seed=0, device="cpu").order(0)
+    assert order.shape == (3, 8)
+    assert len(set(order.flatten().tolist())) == 24
+
+
+def test_the_order_depends_on_seed_and_epoch_alone():
+    def order(seed, epoch):
+        return Batches.of(split_of(25), 8, seed, "cpu").order(epoch).tolist()
+
+    torch.manual_seed(1)
+    first = order(0, 0)
+    torch.manual_seed(2)
+    assert order(0, 0) == first
+    assert order(0, 1) != first
+    assert order(1, 0) != first
+
+
+def test_what_an_epoch_leaves_out_comes_in_others():
+    batches = Batches.of(split_of(25), 8, seed=0, device="cpu")
+    assert {place for epoch in range(10) for place in batches.order(epoch).flatten().tolist()} == set(
+        range(25)
+    )
+
+
+@pytest.mark.parametrize(
+    ("count", "size", "shape"), [(5, 8, (1, 5)), (1, 8, (1, 1)), (8, 8, (1, 8)), (3, 1, (3, 1))]
+)
+def test_there_is_always_a_batch(count, size, shape):
+    assert Batches.of(split_of(count), size, seed=0, device="cpu").order(0).shape == shape
+
+
+def test_bytes_become_numbers_from_zero_to_one():
+    assert as_float(torch.tensor([[[[0, 51, 255]]]], dtype=torch.uint8)).tolist() == [
+        [[[0, 0.20000000298023224, 1]]]
+    ]
+
+
+def test_statistics_are_those_of_each_channel():
+    images = split_of(50).images
+    mean, std = statistics(images)
+    scaled = images.double() / 255
+    assert torch.allclose(mean.double(), scaled.mean((0, 2, 3)), atol=1e-6)
+    assert torch.allclose(std.double(), scaled.std((0, 2, 3), correction=0), atol=1e-6)
+
+
+def test_a_constant_channel_has_the_deviation_one():
+    mean, std = statistics(torch.full((3, 1, 2, 2), 51, dtype=torch.uint8))
+    assert mean.item() == pytest.approx(0.2)
+    assert std.item() == 1
