@@ -65,9 +65,9 @@ class Scope:
         }
 
     def said(self, codes: Codes) -> str:
-        """The point in words."""
+        """The point in words; nothing where it depends on no axis."""
         pairs = [(a, c) for a, c in zip(self.site.axes, codes, strict=True) if c != ABSENT]
-        return ", ".join(f"{self.axes.names[a]}={self.axes.shown(a, c)}" for a, c in pairs) or "everywhere"
+        return ", ".join(f"{self.axes.names[a]}={self.axes.shown(a, c)}" for a, c in pairs)
 
 
 class Element:
@@ -151,7 +151,8 @@ class Element:
         problems = [
             Problem(
                 name,
-                f"the axis {absent.axis!r} does not exist where {self.scope.said(codes)} (see its `only`)",
+                f"the axis {absent.axis!r} does not exist"
+                + (f" where {said} (see its `only`)" if (said := self.scope.said(codes)) else ""),
             )
             for name, value in data.items()
             for absent in _absent(value)

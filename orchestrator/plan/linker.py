@@ -5,7 +5,7 @@ Iterative, with a stack of its own: a chain of a thousand rounds is as deep as i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -85,6 +85,7 @@ class Linker:
         self.attempts: dict[int, tuple[Attempt, ...]] = {}
         self.held: set[int] = set()
         """The conditions that held somewhere, by identity."""
+        self._refused: set[str] = set()
         self._layouts: dict[Layout, Layout] = {}
         self._scopes: dict[int, Scope] = {}
         self._chosen: dict[tuple[Any, ...], Chosen | None] = {}
@@ -119,24 +120,42 @@ class Linker:
                 waiting[key] = needed
                 circle = [s for s in needed if (id(s[0]), s[1]) in waiting]
                 if circle:
-                    self._note_circle(spot, waiting, stack)
-                    memo[spot_codes] = None
+                    self._note_circle([s for s in stack if (id(s[0]), s[1]) in waiting], circle[0])
+                    memo[spot_codes] = Instance(Chosen(spot_site.alternatives[0], (), ()), ())
                     del waiting[key]
                     stack.pop()
                 else:
                     stack.extend(needed)
 
-    def _note_circle(self, spot: Spot, waiting: Any, stack: list[Spot]) -> None:
-        active = [s for s in stack if (id(s[0]), s[1]) in waiting]
-        names = list(dict.fromkeys(site.name for site, _ in active))
-        where = spot[0].alternatives[0].where
-        said = self._scope(spot[0]).said(spot[1])
-        self._note(where, f"reads itself in a circle at {said}: {' -> '.join([*names, names[0]])}")
+    def _note_circle(self, active: list[Spot], closing: Spot) -> None:
+        """Name the nodes from ``closing`` to the last active one, from wherever the circle was entered."""
+        circle = active[active.index(closing) :]
+        first = min(range(len(circle)), key=lambda i: circle[i][0].name)
+        circle = [*circle[first:], *circle[: first + 1]]
+        names = [site.name for site, _ in circle]
+        if len(set(names)) < len(circle) - 1:  # the same node at several points
+            names = [f"{site.name}{self._at(site, codes)}" for site, codes in circle]
+        site, codes = circle[0]
+        chosen = self._choose(site, codes)
+        where = chosen.alternative.where if chosen else site.alternatives[0].where
+        said = self._at(site, codes) if names[0] == site.name else ""
+        self._refuse([Problem(where, f"reads itself in a circle{said}: {' -> '.join(names)}")])
+
+    def _at(self, site: Site, codes: Codes) -> str:
+        said = self._scope(site).said(codes)
+        return f" at {said}" if said else ""
 
     def _scope(self, site: Site) -> Scope:
         if id(site) not in self._scopes:
             self._scopes[id(site)] = Scope(self.sites, site)
         return self._scopes[id(site)]
+
+    def _refuse(self, problems: Iterable[Problem]) -> None:
+        """Note what is wrong with a reference, at the first point where it is."""
+        for problem in problems:
+            if problem.where not in self._refused:
+                self._refused.add(problem.where)
+                self.problems.append(problem)
 
     def _note(self, where: str, what: str) -> None:
         self.problems.append(Problem(where, what))
@@ -243,7 +262,7 @@ class Linker:
             if chosen.tried:
                 needed += [s for tried in chosen.tried.spots(codes) for s in self._needed(tried)]
         except SpecError as error:
-            self.problems += error.problems
+            self._refuse(error.problems)
             self._instances[id(site)][codes] = Instance(chosen, (None,) * len(chosen.elements))
             return []
         return needed
@@ -268,7 +287,7 @@ class Linker:
         except Skipped:
             return None
         except SpecError as error:
-            self.problems += error.problems
+            self._refuse(error.problems)
             return Instance(chosen, (None,) * len(chosen.elements))
         return Instance(chosen, tuple(ids))
 
@@ -339,15 +358,8 @@ class Linker:
                 if instance is None:
                     if site.evaluated:
                         raise Skipped
-                    said = self._scope(target).said(there)
-                    raise SpecError(
-                        [
-                            Problem(
-                                move.reference.where,
-                                f"{target.name} does not exist at {said}: no `when` holds",
-                            )
-                        ]
-                    )
+                    what = f"{target.name} does not exist{self._at(target, there)}: no `when` holds"
+                    raise SpecError([Problem(move.reference.where, what)])
                 for stage in self._pick(instance, move, many, codes):
                     if stage is None:
                         wrong = True

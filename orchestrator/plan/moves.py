@@ -224,10 +224,6 @@ class Move:
         return now + back
 
     def _problem(self, what: str, codes: Codes) -> SpecError:
-        return SpecError(
-            [
-                Problem(
-                    self.reference.where, f"{what} (reading {self.reference} where {self.scope.said(codes)})"
-                )
-            ]
-        )
+        said = self.scope.said(codes)
+        there = f" where {said}" if said else ""
+        return SpecError([Problem(self.reference.where, f"{what} (reading {self.reference}{there})")])
