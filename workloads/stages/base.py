@@ -37,7 +37,7 @@ def clean_room(space: Workspace) -> Iterator[None]:
     dtype, precision = torch.get_default_dtype(), torch.get_float32_matmul_precision()
     on_cpu = space.device == "cpu"
     with (
-        torch.random.fork_rng(devices=None if space.device == "cuda" else []),
+        torch.random.fork_rng(devices=[] if on_cpu else [torch.cuda.current_device()]),
         torch.enable_grad(),
         # Algorithms chosen by trial are quicker on a GPU, where results are promised only within noise.
         torch.backends.cudnn.flags(enabled=True, benchmark=not on_cpu, deterministic=on_cpu, allow_tf32=True),

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import pytest
 import torch
+from torch.nn.functional import cross_entropy
 
 from orchestrator.build import build, names
 from workloads.architectures.mlp import Mlp
 from workloads.datasets.base import LearningData
 from workloads.datasets.digits import Digits
 from workloads.masks import keep_largest
+from workloads.objectives.base import Objective
 from workloads.objectives.cross_entropy import CrossEntropy
 from workloads.optimizers.base import Optimizer
 from workloads.optimizers.sgd import Sgd
@@ -197,3 +201,50 @@ def test_the_mean_loss_of_an_epoch_is_that_of_its_steps(monkeypatch, data, host)
     few = LearningData(data.train, data.validation, 10, "")
     found = train(recipe(Fixed()), Mlp(hidden=()).network((1, 8, 8), 10, 0), {}, few, host)
     assert found.metrics["train.loss"] == pytest.approx(sum(losses[9:]) / 9)
+
+
+@dataclass(frozen=True)
+class Remembering(Objective):
+    """Weighs the loss by how often it was asked: a resumed training differs if that is forgotten."""
+
+    def loss(self, network, batch, memory):
+        memory["asked"] = memory.get("asked", torch.zeros(())) + 1
+        return memory["asked"] * cross_entropy(network(batch.images), batch.labels)
+
+
+def test_what_an_objective_remembers_survives_an_interruption(data, tmp_path):
+    class Interrupted(Exception):
+        pass
+
+    class Once:
+        def __init__(self):
+            self.saved = None
+
+        def due(self):
+            return self.saved is None
+
+        def latest(self):
+            return self.saved
+
+        def save(self, step, folder):
+            self.saved = (step, folder)
+
+    def run(checkpoint, watch, scratch):
+        scratch.mkdir()
+        network = Mlp(hidden=()).network((1, 8, 8), 10, 0)
+        host = Host("cpu", scratch, checkpoint, watch)
+        made = recipe(Fixed(), objective=Remembering(), optimizer=Sgd(lr=0.001))
+        return train(made, network, {}, data, host).network.head.weight
+
+    def stop(done, total, **metrics):
+        raise Interrupted
+
+    def go_on(done, total, **metrics):
+        pass
+
+    checkpoint = Once()
+    with pytest.raises(Interrupted):
+        run(checkpoint, stop, tmp_path / "first")
+    resumed = run(checkpoint, go_on, tmp_path / "second")
+    assert checkpoint.saved[0] == 1
+    assert torch.equal(resumed, run(Nobody(), go_on, tmp_path / "whole"))
