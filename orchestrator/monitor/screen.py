@@ -40,13 +40,13 @@ def _parts(found: Snapshot, room: int) -> Iterator[RenderableType]:
 
 def counts(found: Snapshot) -> str:
     """The rest of the numbers in a line: ``3 running · 1 failed · 4.1/s · about 2 min left · 0:31``."""
-    parts = [f"{len(found.running)} running"]
+    parts = [f"{len(found.running)} running"] if found.running else []
     parts += [f"{len(found.failed)} failed"] if found.failed else []
     parts += [f"{len(found.blocked):,} blocked"] if found.blocked else []
     parts += [f"{found.missing:,} waiting"] if found.missing else []
     parts += [f"{found.rate:.1f}/s"] if found.rate and found.rate >= 1 else []
     parts += [f"{found.rate * 60:.1f}/min"] if found.rate and found.rate < 1 else []
-    parts += [f"about {roughly(found.eta_seconds)} left"] if found.eta_seconds is not None else []
+    parts += [f"about {roughly(found.eta_seconds)} left"] if found.eta_seconds else []
     return " · ".join([*parts, clock(found.seconds)])
 
 

@@ -29,14 +29,14 @@ def stale(plan: Plan, manifests: Mapping[str, Manifest]) -> frozenset[str]:
         manifest = manifests.get(address)
         if manifest is None:
             continue
-        for read in reads(manifest):
+        for read in reads(manifest.inputs):
             parent = manifests.get(read["address"])
             if read["address"] in found or (parent is not None and parent.digest != read["digest"]):
                 found.add(address)
     return frozenset(found)
 
 
-def reads(manifest: Manifest) -> Iterator[Mapping[str, Any]]:
-    """What an output was made from, over all roles: ``address``, ``digest`` and perhaps ``part``."""
-    for given in manifest.inputs.values():
+def reads(inputs: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """What the ``inputs`` of a manifest name, whatever the role: ``address``, ``digest``, maybe ``part``."""
+    for given in inputs.values():
         yield from given if isinstance(given, list | tuple) else (given,)

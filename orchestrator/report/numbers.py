@@ -41,7 +41,7 @@ def cell_text(cell: Cell | None, percent: bool, with_n: bool = True) -> str:
         spread = "" if cell.deviation is None else f" ± {100 * cell.deviation:.1f}"
     else:
         text = number(cell.mean)
-        spread = "" if cell.deviation is None else f" ± {number(cell.deviation)}"
+        spread = "" if cell.deviation is None else f" ± {spread_of(cell.deviation)}"
     return f"{text}{spread} (n={cell.n})" if with_n else f"{text}{spread}"
 
 
@@ -50,6 +50,11 @@ def number(value: float) -> str:
     if value == int(value) and abs(value) < LARGE:
         return str(int(value))
     return f"{value:#.4g}".rstrip(".")
+
+
+def spread_of(deviation: float) -> str:
+    """Two significant digits, and no more than to the unit: ``0.089``, ``1.4``, ``120``."""
+    return f"{deviation:.0f}" if deviation >= 10 or not deviation else f"{deviation:#.2g}"  # noqa: PLR2004
 
 
 def counted(grid: Grid) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from plans import HandPlan, event
+from hand_plans import HandPlan, event
 
 from orchestrator.monitor.pace import rate
 from orchestrator.monitor.snapshot import Failed, StageCount, snapshot

@@ -7,7 +7,7 @@ import io
 import json
 
 import pytest
-from sweeps import results
+from hand_results import results
 
 from orchestrator.errors import InputError
 from orchestrator.report.numbers import cell_text, number
@@ -125,7 +125,10 @@ def test_a_place_that_cannot_be_written_is_an_input_error(report, tmp_path):
         ((0.931, 0.933, 0.929), True, "93.1 ± 0.2 (n=3)"),
         ((0.931,), True, "93.1 (n=1)"),
         ((), True, ABSENT),
-        ((2.0, 4.0), False, "3 ± 1.414 (n=2)"),
+        ((0.13, 0.131), False, "0.1305 ± 0.00071 (n=2)"),
+        ((1000.0, 1100.0), False, "1050 ± 71 (n=2)"),
+        ((7.0, 7.0), False, "7 ± 0 (n=2)"),
+        ((2.0, 4.0), False, "3 ± 1.4 (n=2)"),
     ],
 )
 def test_a_number_travels_with_its_spread_and_its_n(values, percent, text):

@@ -6,9 +6,9 @@ import math
 
 import numpy as np
 import pytest
+from hand_results import results
 from hypothesis import given
 from hypothesis import strategies as st
-from sweeps import results
 
 from orchestrator.errors import InputError
 from orchestrator.report.rows import ABSENT

@@ -1,0 +1,54 @@
+"""``sparsweep debug``: one trial, in this process."""
+
+from __future__ import annotations
+
+import copy
+import sys
+from collections.abc import Iterator
+
+from orchestrator import api
+from orchestrator.cli.asked import Asked
+from orchestrator.cli.guard import DONE, FAILED, INTERRUPTED, say
+from orchestrator.monitor.live import PlainView
+from orchestrator.monitor.tally import Tally
+from orchestrator.plan import Plan, Trial
+from orchestrator.spec.values import shown
+from orchestrator.storage import Store
+
+
+def debug_trial(asked: Asked) -> int:
+    """Run the first trial that is asked for, each stage in order; its metrics go to stdout."""
+    plan = asked.plan
+    trial = plan.trials[0]
+    if len(plan.trials) > 1:
+        say(f"{len(plan.trials):,} trials match; this is the first of them. More --where choose another.")
+    say("trial " + " ".join(f"{axis}={shown(value)}" for axis, value in trial.point.items()))
+    one = only(plan, trial)
+    store = asked.open_store(write=True)
+    done = store.done()
+    missing = one.missing(done)
+    if not missing:
+        say(f"Nothing to run: its stages are done in {store.uri}.")
+    with PlainView(Tally(one, done), sys.stderr) as view:
+        summary = api.run(one, store, engine="inline", debug=True, listener=view)
+    print("\n".join(metrics(one, trial, store)))
+    if summary.interrupted:
+        return INTERRUPTED
+    return FAILED if summary.failed else DONE
+
+
+def only(plan: Plan, trial: Trial) -> Plan:
+    """``plan`` with nothing asked for but the outputs of ``trial``."""
+    one = copy.copy(plan)
+    one.targets = sorted({output.stage for output in trial.outputs})
+    return one
+
+
+def metrics(plan: Plan, trial: Trial, store: Store) -> Iterator[str]:
+    """The numbers of a trial, a line each: node with its own keys, metric, value."""
+    manifests = store.manifests({plan.addresses[output.stage] for output in trial.outputs})
+    for output in trial.outputs:
+        manifest = manifests.get(plan.addresses[output.stage])
+        own = "".join(f" {key}={value}" for key, value in output.each.items())
+        for name, value in manifest.metrics.items() if manifest else ():
+            yield f"{output.node}.{name}{own} {value!r}"

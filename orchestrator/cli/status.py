@@ -1,0 +1,64 @@
+"""``sparsweep status``: how far a sweep is, from its store alone."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import Counter
+from collections.abc import Iterator
+
+from orchestrator.cli.asked import Asked
+from orchestrator.cli.run import show_command
+from orchestrator.monitor.durations import clock, roughly
+from orchestrator.monitor.history import events_of, may_be_alive
+from orchestrator.monitor.snapshot import Snapshot, snapshot
+from orchestrator.storage import Store
+
+STATES = {
+    "new": "never run",
+    "running": "running",
+    "lost": "stopped without a word (its driver is gone); `sparsweep run` continues",
+    "done": "the last run is over",
+    "failed": "the last run is over, with failures",
+    "interrupted": "interrupted; `sparsweep run` continues",
+}
+LINES = 20
+
+
+def show_status(asked: Asked, as_json: bool) -> int:
+    """Print how far a sweep file is."""
+    store = asked.open_store()
+    events = events_of(store, asked.plan.sweep.name)
+    # listed last: what finished since an event was read is done
+    found = snapshot(asked.plan, store.done(), events, time.time(), may_be_alive(events))
+    if as_json:
+        print(json.dumps(found.to_json(), indent=1, ensure_ascii=False))
+    else:
+        last = max((float(event["at"]) for event in events), default=None)
+        print("\n".join(lines(found, store, None if last is None else time.time() - last)))
+    return 0
+
+
+def lines(found: Snapshot, store: Store, silent_seconds: float | None) -> Iterator[str]:
+    """The snapshot for people."""
+    yield f"{found.name}: {STATES[found.state]}, store {store.uri}"
+    if found.state == "running":
+        pace = f", about {roughly(found.eta_seconds)} left" if found.eta_seconds is not None else ""
+        heard = f", last heard of {roughly(silent_seconds)} ago" if silent_seconds is not None else ""
+        yield f"for {clock(found.seconds)}{pace}{heard}"
+    yield ""
+    yield f"done     {found.done:,} of {found.total:,}"
+    yield f"running  {len(found.running):,}"
+    for item in found.running[:LINES]:
+        steps = f"  {item.done}/{item.total}" if item.total else ""
+        yield f"  {item.label}{steps}  {clock(item.seconds)}"
+    yield f"failed   {len(found.failed):,}"
+    for failed in found.failed[:LINES]:
+        yield f"  {failed.label}: {failed.reason}\n    {show_command(failed.address, store)}"
+    if len(found.failed) > LINES:
+        yield f"  and {len(found.failed) - LINES:,} more (--json has them all)"
+    yield f"blocked  {len(found.blocked):,}"
+    labels = {failed.address: failed.label for failed in found.failed}
+    for by, count in Counter(found.blocked.values()).most_common(LINES):
+        yield f"  {count:,} by {labels.get(by, by)}"
+    yield f"missing  {found.missing:,}"
