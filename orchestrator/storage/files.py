@@ -39,15 +39,17 @@ def seal(folder: Path) -> dict[str, StoredFile]:
 
 
 def collect(
-    bucket: Bucket, prefix: str, files: Mapping[str, StoredFile], *, hashes: bool
+    bucket: Bucket, prefix: str, files: Mapping[str, StoredFile], *, hashes: bool, fresh: bool = False
 ) -> tuple[Path, str | None]:
-    """The folder with ``files`` from below ``prefix``, and what `difference` says of it."""
-    folder = bucket.download(prefix, files)
+    """The folder with ``files`` from below ``prefix``, and what `difference` says of it.
+
+    ``fresh``: not from a copy on this machine.
+    """
+    folder = bucket.download(prefix, files, fresh=fresh)
     problem = difference(folder, files, hashes=hashes)
-    if problem is not None:  # what is damaged may be only the copy of this machine
-        folder = bucket.download(prefix, files, fresh=True)
-        problem = difference(folder, files, hashes=True)
-    return folder, problem
+    if problem is None or fresh:
+        return folder, problem
+    return collect(bucket, prefix, files, hashes=True, fresh=True)  # only the copy may be damaged
 
 
 def difference(folder: Path, files: Mapping[str, StoredFile], *, hashes: bool) -> str | None:

@@ -146,8 +146,7 @@ class Store:
         if text is None:
             return
         with suppress(OutputMissing, OutputDamaged):
-            self._verified = {known for known in self._verified if known[0] != address}
-            self.fetch(address)
+            self._payload(self._wanted(address), fresh=True)
             return
         kept = {"address": address, "why": why, "at": time.time(), "manifest": text.decode(errors="replace")}
         self.bucket.put(f"quarantine/{address}-{token_hex(6)}.json", json.dumps(kept).encode())
@@ -216,12 +215,13 @@ class Store:
             raise OutputDamaged(f"{self.uri}/{_manifest(address)}: it is the manifest of {manifest.address}")
         return manifest
 
-    def _payload(self, manifest: Manifest) -> Path:
+    def _payload(self, manifest: Manifest, *, fresh: bool = False) -> Path:
         if not manifest.files:
             return self._empty_folder()
         prefix = _payload(manifest.address, manifest.attempt)
         known = (manifest.address, manifest.attempt)
-        folder, problem = collect(self.bucket, prefix, manifest.files, hashes=known not in self._verified)
+        hashes = fresh or known not in self._verified
+        folder, problem = collect(self.bucket, prefix, manifest.files, hashes=hashes, fresh=fresh)
         if problem is None:
             self._verified.add(known)
             return folder

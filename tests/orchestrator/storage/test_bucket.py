@@ -68,8 +68,7 @@ def test_a_listing_tells_sizes_and_times_by_the_same_clock_as_now(bucket):
 
 
 def test_more_than_a_thousand_objects_are_listed(bucket):
-    for number in range(1005):
-        bucket.put(f"runs/x/{number:04d}", b"1")
+    bucket.upload(folder_of(bucket, {f"{number:04d}": b"1" for number in range(1005)}), "runs/x/")
     assert keys(bucket, "runs/x/") == [f"runs/x/{number:04d}" for number in range(1005)]
 
 
