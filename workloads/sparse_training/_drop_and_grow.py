@@ -99,7 +99,7 @@ class DropAndGrow(Sparsify):
         """The next mask of one layer: as many connections as before; a dropped one may grow back."""
         active = int(mask.sum())
         count = int(fraction * active)
-        if not count:
+        if not count or active == mask.numel():
             return mask
         worth = self.worth(weight).masked_fill(~mask, -torch.inf)
         stays = keep_largest(worth, active - count, noise(weight, seed, "drop"))

@@ -11,7 +11,7 @@ from safetensors.torch import load_file
 from orchestrator.stage import Stop
 from workloads.architectures.mlp import Mlp
 from workloads.architectures.resnet8 import Resnet8
-from workloads.attacks.fgsm import Fgsm
+from workloads.attacks.pgd import Pgd
 from workloads.datasets.digits import Digits
 from workloads.objectives.adversarial import Adversarial
 from workloads.optimizers.adam import Adam
@@ -65,7 +65,7 @@ RECIPES = {
     "adam": {"optimizer": Adam(), "sparsify": Static(sparsity=0.5)},
     "rigl": {"architecture": Resnet8(width=4), "sparsify": Rigl(sparsity=0.8, interval=4)},
     "set": {"sparsify": Set(sparsity=0.5, interval=3)},
-    "adversarial": {"objective": Adversarial(attack=Fgsm(epsilon=0.1), mix=0.5)},
+    "adversarial": {"objective": Adversarial(attack=Pgd(epsilon=0.1, steps=2), mix=0.5)},
 }
 
 

@@ -248,3 +248,26 @@ def test_what_an_objective_remembers_survives_an_interruption(data, tmp_path):
     resumed = run(checkpoint, go_on, tmp_path / "second")
     assert checkpoint.saved[0] == 1
     assert torch.equal(resumed, run(Nobody(), go_on, tmp_path / "whole"))
+
+
+@dataclass(frozen=True)
+class Recording(Objective):
+    """Plain cross entropy that keeps every batch."""
+
+    batches: list
+
+    def loss(self, network, batch, memory):
+        self.batches.append(batch)
+        return cross_entropy(network(batch.images), batch.labels)
+
+
+def test_every_batch_says_what_it_holds_and_where_it_stands(data, host):
+    made = recipe(Fixed(), objective=Recording([]))
+    train(made, Mlp(hidden=()).network((1, 8, 8), 10, 0), {}, data, host)
+    batches = made.objective.batches
+    assert [(batch.step, batch.epoch) for batch in batches] == [(step, step // 9) for step in range(18)]
+    assert {(batch.steps, batch.epochs) for batch in batches} == {(18, 2)}
+    assert len({batch.seed for batch in batches}) == 18
+    for batch in batches:
+        assert torch.equal(batch.images, data.train.images[batch.samples].float() / 255)
+        assert torch.equal(batch.labels, data.train.labels[batch.samples])
