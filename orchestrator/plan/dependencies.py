@@ -7,14 +7,14 @@ the overrides that set it, and those of what it reads, less what `@{}` pins, plu
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 from orchestrator.errors import Problem, unknown
 from orchestrator.plan.points import Axes
 from orchestrator.spec.sweep import METHOD, Alternative, Override, Reference, Sweep
-from orchestrator.spec.values import Condition, as_list, matches
+from orchestrator.spec.values import Condition, as_list, matches, mentioned
 
 ALL = "all"
 #: Method and node.
@@ -40,19 +40,6 @@ class Site:
     def name(self) -> str:
         """``method.node``."""
         return f"{self.method}.{self.node}"
-
-
-def mentioned(value: Any) -> Iterator[str]:
-    """The names behind every whole-scalar ``$name`` inside ``value``."""
-    if isinstance(value, str):
-        if value.startswith("$") and not value.startswith("$$"):
-            yield value[1:]
-    elif isinstance(value, Mapping):
-        for item in value.values():
-            yield from mentioned(item)
-    elif isinstance(value, list | tuple):
-        for item in value:
-            yield from mentioned(item)
 
 
 class Sites:

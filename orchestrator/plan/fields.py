@@ -15,10 +15,10 @@ from typing import Any
 from orchestrator import build
 from orchestrator.errors import Problem, SpecError
 from orchestrator.identity import fields_of, name_of, to_json, version_of
-from orchestrator.plan.dependencies import Site, Sites, mentioned
+from orchestrator.plan.dependencies import Site, Sites
 from orchestrator.plan.points import ABSENT
 from orchestrator.spec.sweep import METHOD, Alternative, Override
-from orchestrator.spec.values import key_of
+from orchestrator.spec.values import key_of, mentioned
 from orchestrator.stage import Stage
 
 #: The text of a field whose value is wrong; no JSON looks like it.

@@ -5,7 +5,7 @@ Iterative, with a stack of its own: a chain of a thousand rounds is as deep as i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +17,7 @@ from orchestrator.plan.fields import Codes, Element, Scope, choices, picker
 from orchestrator.plan.moves import Gathered, Move, Spot
 from orchestrator.plan.points import Axes, Rows
 from orchestrator.spec.sweep import Alternative, Reference, Sweep
-from orchestrator.spec.values import Condition, as_list, matches, order_of, shown
+from orchestrator.spec.values import Condition, as_list, matches, mentioned, order_of, shown
 from orchestrator.stage import Stage
 
 
@@ -175,9 +175,7 @@ class Linker:
         """The positions of the axes that decide alternatives, `each` values and overrides' conditions."""
         names = {axis for a in site.alternatives if a.when for axis in a.when.axes}
         names |= {axis for o in site.overrides if o.when for axis in o.when.axes}
-        names |= {
-            text[1:] for a in site.alternatives for values in a.each.values() for text in _dollars(values)
-        }
+        names |= {name for a in site.alternatives for values in a.each.values() for name in mentioned(values)}
         return tuple(i for i, axis in enumerate(site.axes) if self.axes.names[axis] in names)
 
     def _make(self, site: Site, codes: Codes) -> Chosen | None:
@@ -447,18 +445,6 @@ def _fits(value: Any, wanted: Any) -> bool:
 
 def _said(choice: Any) -> str:
     return ", ".join(f"{key}={shown(value)}" for key, value in choice.items())
-
-
-def _dollars(values: Any) -> Iterator[str]:
-    if isinstance(values, str):
-        if values.startswith("$"):
-            yield values
-    elif isinstance(values, dict):
-        for value in values.values():
-            yield from _dollars(value)
-    elif isinstance(values, list | tuple):
-        for value in values:
-            yield from _dollars(value)
 
 
 __all__ = ["Attempt", "Instance", "Layout", "Linker", "Origin"]

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 
 from orchestrator.errors import Problem, SpecError
-from orchestrator.plan.dependencies import ALL, Site, Sites, is_relative, mentioned
+from orchestrator.plan.dependencies import ALL, Site, Sites, is_relative
 from orchestrator.plan.fields import Codes, Element, Scope, picker
 from orchestrator.plan.points import ABSENT, Rows
 from orchestrator.spec.sweep import METHOD, Reference
-from orchestrator.spec.values import as_list, order_of, shown
+from orchestrator.spec.values import as_list, mentioned, order_of, shown
 
 #: A site and the codes of its axes: one node at one point.
 Spot = tuple[Site, Codes]

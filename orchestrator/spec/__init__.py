@@ -26,7 +26,7 @@ def load(path: str | Path, *, package: str = STAGES, set_: Sequence[str] = (), y
     data = read_file(path)
     for setting in set_:
         _apply(data, setting)
-    document, problems = read_document(data)
+    document, problems, complete = read_document(data)
     if document is None:
         raise SpecError(_placed(path, problems))
     grammar = Grammar(document, path, package)
@@ -34,12 +34,19 @@ def load(path: str | Path, *, package: str = STAGES, set_: Sequence[str] = (), y
     problems += grammar.problems
     if problems:
         # the rest of the file is checked too: all of its problems are said at once
-        try:
-            sweep.plan()
-        except SpecError as error:
-            raise SpecError([*_placed(path, problems), *error.problems]) from None
-        raise SpecError(_placed(path, problems))
+        more = _planning(sweep) if complete else []
+        raise SpecError([*_placed(path, problems), *more])
     return sweep
+
+
+def _planning(sweep: Sweep) -> Sequence[Problem]:
+    """What is wrong with the plan of a sweep, less what is said about values that could not be read."""
+    try:
+        sweep.plan()
+    except SpecError as error:
+        unread = tuple(f"{sweep.path}: axes.{name}" for name in sweep.broken_axes)
+        return [problem for problem in error.problems if problem.where not in unread]
+    return []
 
 
 def _placed(path: Path, problems: Sequence[Problem]) -> list[Problem]:

@@ -24,20 +24,16 @@ def _one_or_many(value: Any) -> Any:
     return [value] if isinstance(value, str) else value
 
 
+def _uri(value: Any) -> Any:
+    return {"uri": value} if isinstance(value, str) else value
+
+
 Names = Annotated[list[str], BeforeValidator(_one_or_many)]
-Node = dict[str, Any] | list[dict[str, Any]]
 Share = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
 class _Shape(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
-
-
-class AxisDocument(_Shape):
-    """``{values: [...], only: {...}}``."""
-
-    values: list[Any]
-    only: dict[str, Any] | None = None
 
 
 class OverrideDocument(_Shape):
@@ -86,24 +82,37 @@ class Document(_Shape):
     """The top level of a sweep file."""
 
     name: Annotated[str, Field(pattern=r"^[a-z0-9_-]+$")]
-    axes: dict[str, list[Any] | AxisDocument]
-    methods: dict[str, dict[str, Node]]
+    axes: dict[str, Any]
+    methods: dict[str, Any]
     exclude: list[dict[str, Any]] = []
     include: list[dict[str, Any]] = []
-    evaluate: dict[str, Node] = {}
+    evaluate: dict[str, Any] = {}
     defaults: dict[str, dict[str, Any]] = {}
     overrides: list[OverrideDocument] = []
     resources: dict[str, ResourcesDocument] = {}
     retries: RetriesDocument = RetriesDocument()
     timeout: dict[str, Annotated[float, BeforeValidator(_seconds)]] = {}
     keep: Literal["all", "metrics"] = "all"
-    store: str | StoreDocument | None = None
+    store: Annotated[StoreDocument, BeforeValidator(_uri)] | None = None
     tables: list[TableDocument] = []
 
 
 NEEDED = frozenset({"name", "axes", "methods"})
+#: Sections without which fields or points are missing: no plan can be checked.
+DECIDING = frozenset({"defaults", "overrides", "include", "exclude", "evaluate"})
+_RULES = {
+    "dict_type": "must be a mapping",
+    "model_type": "must be a mapping",
+    "model_attributes_type": "must be a mapping",
+    "list_type": "must be a list",
+    "string_type": "must be text",
+    "int_type": "must be a whole number",
+    "float_type": "must be a number",
+    "finite_number": "must be finite",
+    "greater_than_equal": "must be at least {ge:g}",
+    "literal_error": "must be {expected}",
+}
 _KINDS: dict[str, type[BaseModel]] = {
-    "axes": AxisDocument,
     "resources": ResourcesDocument,
     "retries": RetriesDocument,
     "store": StoreDocument,
@@ -112,35 +121,30 @@ _KINDS: dict[str, type[BaseModel]] = {
 }
 
 
-def read_document(data: Any) -> tuple[Document | None, list[Problem]]:
-    """The document with every problem of its shape.
+def read_document(data: Any) -> tuple[Document | None, list[Problem], bool]:
+    """The document, every problem of its shape, and whether what is left can be planned.
 
-    A section that cannot be read is left out, so that the rest of the file can still be checked; without the
-    needed ones there is no document.
+    A section that cannot be read is left out, so that the rest of the file can still be checked; without
+    axes or methods there is no document.
     """
     if not isinstance(data, dict):
-        return None, [
-            Problem("", f"a sweep file is a mapping with {', '.join(sorted(NEEDED))}, got {data!r}")
-        ]
+        what = f"a sweep file is a mapping with {', '.join(sorted(NEEDED))}, got {_got(data)}"
+        return None, [Problem("", what)], False
     try:
-        return Document.model_validate(data), []
+        return Document.model_validate(data), [], True
     except ValidationError as error:
         problems = list(dict.fromkeys(_problem(detail) for detail in error.errors()))
         bad = {detail["loc"][0] for detail in error.errors() if detail["loc"]}
-    rest = {key: value for key, value in data.items() if key not in bad}
+    rest = {"name": "unnamed", **{key: value for key, value in data.items() if key not in bad}}
     if not rest.keys() >= NEEDED:
-        return None, problems
-    return Document.model_validate(rest), problems
+        return None, problems, False
+    return Document.model_validate(rest), problems, not bad & DECIDING
 
 
 def _problem(detail: Any) -> Problem:
     """A pydantic error in our words: where, what, what instead."""
-    # pydantic names the branch of a union it tried ("dict[str,any]", "AxisDocument"): no place in the file
-    loc = [
-        part for part in detail["loc"] if not re.search(r"[\[\]A-Z]|^(?:str|list|dict|function)", str(part))
-    ]
-    where = ".".join(map(str, loc))
-    where = re.sub(r"\.(\d+)(?=\.|$)", r"[\1]", where)
+    loc = [part for part in detail["loc"] if not str(part).startswith("function-")]  # a validator, no place
+    where = re.sub(r"\.(\d+)(?=\.|$)", r"[\1]", ".".join(map(str, loc)))
     if detail["type"] == "extra_forbidden":
         kind: type[BaseModel] = Document if len(loc) == 1 else _KINDS.get(str(loc[0]), Document)
         if loc[0] == "overrides" and "resources" in loc[:-1]:
@@ -150,6 +154,11 @@ def _problem(detail: Any) -> Problem:
         return Problem(where, "this key is needed")
     if detail["type"] == "string_pattern_mismatch":
         return Problem(where, f"must be made of a-z, 0-9, _ and -, got {detail['input']!r}")
-    message = detail["msg"].removeprefix("Value error, ")
-    message = message[0].lower() + message[1:]
-    return Problem(where, f"{message}" if "got" in message else f"{message}, got {detail['input']!r}")
+    if detail["type"] == "value_error":
+        return Problem(where, detail["msg"].removeprefix("Value error, "))
+    rule = _RULES.get(detail["type"], detail["msg"]).format(**detail.get("ctx", {}))
+    return Problem(where, f"{rule}, got {_got(detail['input'])}")
+
+
+def _got(value: Any) -> str:
+    return "nothing" if value is None else repr(value)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from orchestrator.errors import Problem, SpecError, unknown
-from orchestrator.spec.document import Document, Node
+from orchestrator.spec.document import Document
+from orchestrator.spec.names import misnamed
 from orchestrator.spec.source import read_text
 from orchestrator.spec.sweep import (
     METHOD,
@@ -22,7 +23,7 @@ from orchestrator.spec.sweep import (
     Sweep,
     Table,
 )
-from orchestrator.spec.values import Condition, as_list, key_of
+from orchestrator.spec.values import Condition, as_list, key_of, mentioned, plain
 from orchestrator.storage.base import StoreConfig
 
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
@@ -43,6 +44,7 @@ class Grammar:
         self.package = package
         self.problems: list[Problem] = []
         self.broken: set[str] = set()
+        self.broken_axes: set[str] = set()
 
     def note(self, where: str, what: str) -> None:
         """Remember a problem."""
@@ -51,13 +53,14 @@ class Grammar:
     def sweep(self, large: bool) -> Sweep:
         """The sweep, of everything that could be read."""
         document = self.document
-        methods = {name: self.nodes(nodes, f"methods.{name}") for name, nodes in document.methods.items()}
+        axes = self.axes()
+        methods = {name: self.method(nodes, f"methods.{name}") for name, nodes in document.methods.items()}
         evaluate = self.nodes(document.evaluate, "evaluate")
         for method, nodes in methods.items():
             self.check_method(method, nodes, evaluate)
         if not methods:
             self.note("methods", "must name at least one method")
-        axes = self.axes(methods)
+        self.problems += misnamed(document, self.package, self.broken)
         return Sweep(
             path=self.path,
             name=document.name,
@@ -81,21 +84,20 @@ class Grammar:
                 for table in document.tables
             ),
             broken=frozenset(self.broken),
+            broken_axes=frozenset(self.broken_axes),
             large=large,
         )
 
     def store(self) -> StoreConfig | None:
         """Where the file wants its results, if it says so."""
         given = self.document.store
-        if given is None or isinstance(given, str):
-            return None if given is None else StoreConfig(given)
-        return StoreConfig(**given.model_dump())
+        return StoreConfig(**given.model_dump()) if given else None
 
-    def axes(self, methods: Mapping[str, Nodes]) -> tuple[Axis, ...]:
+    def axes(self) -> tuple[Axis, ...]:
         """The axes in file order; ``method`` is all methods where it is left out."""
         found = [self.axis(name, raw) for name, raw in self.document.axes.items()]
         if METHOD not in self.document.axes:
-            found.append(Axis(METHOD, tuple(methods), None, f"axes.{METHOD}"))
+            found.append(Axis(METHOD, tuple(self.document.methods), None, f"axes.{METHOD}"))
         for axis in found:
             for value in axis.values if axis.name == METHOD else ():
                 if value not in self.document.methods:
@@ -112,21 +114,33 @@ class Grammar:
         where = f"axes.{name}"
         if not NAME.fullmatch(name):
             self.note(where, "an axis is named with letters, digits, _ and -, beginning with a letter")
-        values = raw if isinstance(raw, list) else raw.values
-        only = (
-            None if isinstance(raw, list) or raw.only is None else self.condition(raw.only, f"{where}.only")
-        )
+        found = {"values": raw} if isinstance(raw, list) else raw
+        if not isinstance(found, dict) or not isinstance(found.get("values"), list):
+            self.note(where, f"must be a list of values, or {{values: [...], only: {{...}}}}, got {raw!r}")
+            found = {}
+        for key in found.keys() - {"values", "only"}:
+            self.note(f"{where}.{key}", unknown("key of an axis", key, ("values", "only")))
+        only = self.mapping(found, "only", where)
         if name == METHOD and only:
             self.note(where, "the axis `method` exists everywhere; it takes no `only`")
-        if not values:
+        values = found.get("values", ())
+        if found and not values:
             self.note(where, "an axis needs at least one value")
         seen: dict[Any, Any] = {}
-        for value in values:
+        for value in self.plain(values, where) or ():
             if (first := seen.setdefault(key_of(value), value)) is not value:
                 self.note(where, f"the values {first!r} and {value!r} are equal; list a value once")
-            if isinstance(value, str) and value.startswith("$") and not value.startswith("$$"):
-                self.note(where, f"the values of an axis are plain, got {value!r}")
-        return Axis(name, tuple(seen.values()), only, where)
+        if not seen:
+            self.broken_axes.add(name)
+        condition = self.condition(only, f"{where}.only") if only else None
+        return Axis(name, tuple(seen.values()) or (None,), condition, where)
+
+    def plain(self, values: Sequence[Any], where: str) -> tuple[Any, ...]:
+        """Values that must not speak of axes, with ``$$`` as the dollar it stands for."""
+        for value in values:
+            for name in mentioned(value):
+                self.note(where, f"must be plain values, got ${name}; write $$ for a dollar")
+        return tuple(plain(value) for value in values if not any(mentioned(value)))
 
     def condition(self, raw: Mapping[str, Any], where: str) -> Condition:
         """A mapping axis -> value or list of values."""
@@ -134,7 +148,11 @@ class Grammar:
         for axis in raw:
             if axis not in known:
                 self.note(f"{where}.{axis}", unknown("axis", axis, known))
-        return Condition(tuple((axis, as_list(raw[axis])) for axis in raw if axis in known), where)
+        known -= self.broken_axes
+        return Condition(
+            tuple((axis, self.plain(as_list(raw[axis]), f"{where}.{axis}")) for axis in raw if axis in known),
+            where,
+        )
 
     def included(self, raw: Mapping[str, Any], where: str) -> dict[str, tuple[Any, ...]]:
         """The values an include gives, by axis; unlisted ones are welcome."""
@@ -145,9 +163,24 @@ class Grammar:
         for method in as_list(raw.get(METHOD, ())):
             if method not in self.document.methods:
                 self.note(f"{where}.{METHOD}", unknown(METHOD, method, self.document.methods))
-        return {axis: as_list(value) for axis, value in raw.items() if axis in known}
+        for axis, value in raw.items():
+            if not as_list(value):
+                self.note(f"{where}.{axis}", "needs at least one value")
+        return {
+            axis: found
+            for axis, value in raw.items()
+            if axis in known and (found := self.plain(as_list(value), f"{where}.{axis}"))
+        }
 
-    def nodes(self, raw: Mapping[str, Node], where: str) -> dict[str, tuple[Alternative, ...]]:
+    def method(self, raw: Any, where: str) -> dict[str, tuple[Alternative, ...]]:
+        """The nodes of a method."""
+        if isinstance(raw, dict):
+            return self.nodes(raw, where)
+        self.note(where, f"must be a mapping from nodes to what they are, got {raw!r}")
+        self.broken.add(MODEL)
+        return {}
+
+    def nodes(self, raw: Mapping[str, Any], where: str) -> dict[str, tuple[Alternative, ...]]:
         """The nodes of a method or of ``evaluate``."""
         found: dict[str, tuple[Alternative, ...]] = {}
         for name, node in raw.items():
@@ -158,9 +191,12 @@ class Grammar:
             listed = isinstance(node, list)
             if listed and not node:
                 self.note(place, "a list of alternatives needs at least one")
+            items = {f"{place}[{i}]": item for i, item in enumerate(node)} if listed else {place: node}
+            for there, item in items.items():
+                if not isinstance(item, dict):
+                    self.note(there, f"a node is a mapping, or a list of mappings, got {item!r}")
             alternatives = tuple(
-                self.alternative(item, f"{place}[{i}]" if listed else place)
-                for i, item in enumerate(node if isinstance(node, list) else [node])
+                self.alternative(item, there) for there, item in items.items() if isinstance(item, dict)
             )
             for early in alternatives[:-1]:
                 if early.when is None:

@@ -15,6 +15,8 @@ from orchestrator.errors import InputError, Problem, SpecError
 DEEPEST = 60
 #: Nodes after every alias is written out; a file beyond this is an accident or an attack.
 LARGEST = 2_000_000
+#: Digits of a whole number; Python itself reads no more than 4,300.
+LONGEST = 300
 
 _CORE = {
     "tag:yaml.org,2002:null": (r"~|null|Null|NULL|", "~nN\0"),
@@ -25,6 +27,7 @@ _CORE = {
         "-+0123456789.",
     ),
 }
+_FITS = {tag: re.compile(rf"^(?:{pattern})$") for tag, (pattern, _) in _CORE.items()}
 
 
 class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
@@ -54,12 +57,27 @@ class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[mi
         found: dict[Hashable, Any] = super().construct_mapping(node, deep)
         return found
 
+    def construct_scalar(self, node: yaml.ScalarNode) -> Any:
+        fits = _FITS.get(node.tag)
+        if fits and isinstance(node, yaml.ScalarNode) and not fits.match(node.value):
+            self.note(node, f"{node.value!r} is no {node.tag.rpartition(':')[2]}, as its tag says")
+            return "0"
+        return super().construct_scalar(node)
+
     def construct_int(self, node: yaml.ScalarNode) -> int:
-        based = node.value.lstrip("+-")[:2] in ("0o", "0x")
-        return int(node.value, 0) if based else int(node.value)
+        text = self.construct_scalar(node)
+        if len(text) > LONGEST:
+            self.note(node, f"a number has at most {LONGEST} digits, got {len(text)}")
+            return 0
+        based = text.lstrip("+-")[:2] in ("0o", "0x")
+        return int(text, 0) if based else int(text)
+
+    def construct_truth(self, node: yaml.ScalarNode) -> bool:
+        return bool(self.construct_scalar(node).lower() == "true")
 
     def construct_number(self, node: yaml.ScalarNode) -> float:
-        value = math.nan if "n" in node.value.lower() else float(node.value)
+        text = self.construct_scalar(node)
+        value = math.nan if "n" in text.lower() else float(text)
         if not math.isfinite(value):
             self.note(node, f"a number must be finite, got {node.value}")
         return value
@@ -71,12 +89,12 @@ class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[mi
 for _tag, (_pattern, _first) in _CORE.items():
     _Loader.add_implicit_resolver(
         _tag,
-        re.compile(rf"^(?:{_pattern})$"),
+        _FITS[_tag],
         list(_first.replace("\0", "")) + ([""] if "\0" in _first else []),
     )
 _Loader.yaml_constructors = {
     "tag:yaml.org,2002:null": _Loader.construct_yaml_null,
-    "tag:yaml.org,2002:bool": _Loader.construct_yaml_bool,
+    "tag:yaml.org,2002:bool": _Loader.construct_truth,
     "tag:yaml.org,2002:int": _Loader.construct_int,
     "tag:yaml.org,2002:float": _Loader.construct_number,
     "tag:yaml.org,2002:str": _Loader.construct_yaml_str,

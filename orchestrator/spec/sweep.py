@@ -118,6 +118,8 @@ class Sweep:
     tables: tuple[Table, ...] = ()
     broken: frozenset[str] = frozenset()
     """Nodes left out because they could not be read; references to them are not reported again."""
+    broken_axes: frozenset[str] = frozenset()
+    """Axes whose values could not be read; what is said about their values is not reported."""
     large: bool = False
     """Whether a product of more than a million points was agreed to."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -79,6 +79,30 @@ class Condition:
             axis in point and any(matches(point[axis], value) for value in values)
             for axis, values in self.wanted
         )
+
+
+def mentioned(value: Any) -> Iterator[str]:
+    """The names behind every whole-scalar ``$name`` inside ``value``."""
+    if isinstance(value, str):
+        if value.startswith("$") and not value.startswith("$$"):
+            yield value[1:]
+    elif isinstance(value, Mapping):
+        for item in value.values():
+            yield from mentioned(item)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from mentioned(item)
+
+
+def plain(value: Any) -> Any:
+    """``value`` with every ``$$`` at the beginning of a text as the dollar it stands for."""
+    if isinstance(value, str):
+        return value[1:] if value.startswith("$$") else value
+    if isinstance(value, Mapping):
+        return {key: plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    return value
 
 
 def as_list(value: Any) -> tuple[Any, ...]:
