@@ -35,7 +35,7 @@ class Inline(Engine):
                 self._run_all(run, stop)
             except KeyboardInterrupt:
                 stop.set()
-        return run.summary(interrupted=stop.is_set())
+        return run.summary(interrupted=stop.is_set() and len(run) > 0)
 
     def _run_all(self, run: Run, stop: threading.Event) -> None:
         settings = self._settings(debug=self.debug)

@@ -125,6 +125,11 @@ class Queue:
         head = self._head(group)
         return -head[0] if head else 0.0
 
+    def peek(self, group: Hashable = None) -> int | None:
+        """The most urgent ready stage of ``group``; None if none is ready."""
+        head = self._head(group)
+        return None if head is None else head[1]
+
     def take(self, group: Hashable = None) -> int | None:
         """The most urgent ready stage of ``group``, now running; None if none is ready."""
         head = self._head(group)

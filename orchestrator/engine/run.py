@@ -21,13 +21,17 @@ from orchestrator.plan.job import Job
 
 
 class Run:
-    """The state of one drain. ``group`` sorts stages into those that can run on the same worker."""
+    """The state of one drain.
+
+    ``group`` sorts stages into those that can run on the same worker; it is told whether a stage needs a
+    whole GPU for itself, because it ran out of memory beside others.
+    """
 
     def __init__(
         self,
         work: Work,
         *,
-        group: Callable[[int], Hashable] = lambda stage: None,
+        group: Callable[[int, bool], Hashable] = lambda stage, alone: None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.work = work
@@ -35,7 +39,13 @@ class Run:
         self.ledger = Ledger(work.plan.sweep.retries)
         self._clock = clock
         self._began = clock()
-        self.queue = Queue(work.plan, work.missing, work.done, group=group, durations=work.durations)
+        self.queue = Queue(
+            work.plan,
+            work.missing,
+            work.done,
+            group=lambda stage: group(stage, self.ledger.is_alone(stage)),
+            durations=work.durations,
+        )
         self._jobs: dict[int, Job] = {}
         self._tries: Counter[int] = Counter()
         self._pausing: list[tuple[float, int]] = []

@@ -55,8 +55,8 @@ class Outcome:
     """The address of the input that is not there."""
     notes: tuple[str, ...] = ()
     """What people should hear although it stopped nothing."""
-    resident_bytes: int = 0
-    """The memory that the worker still held afterwards; 0 if it was not looked at."""
+    spoiled: bool = False
+    """Whether the worker runs nothing any more."""
 
 
 class Rejected(Exception):

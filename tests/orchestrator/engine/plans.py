@@ -64,6 +64,9 @@ class SmallPlan:
     def job(self, stage):
         return self._jobs[stage]
 
+    def resources(self, stage):
+        return self._jobs[stage].resources
+
     def parents(self, stage):
         return self._parents[stage]
 

@@ -13,22 +13,6 @@ from engine_stages.base import left
 from plans import Heard, SmallPlan
 
 from orchestrator.engine.inline import Inline
-from orchestrator.storage import open_store
-
-
-@pytest.fixture
-def store(tmp_path):
-    return open_store(tmp_path / "store")
-
-
-@pytest.fixture
-def folder(tmp_path):
-    return str(tmp_path)
-
-
-@pytest.fixture
-def heard():
-    return Heard()
 
 
 def diamond(**fields):

@@ -10,19 +10,8 @@ from plans import SmallPlan
 
 from orchestrator.engine.provenance import Provenance, provenance
 from orchestrator.engine.worker import Settings, execute
-from orchestrator.storage import open_store
 
 SETTINGS = Settings(Provenance("c0ffee", True, {"python": "3"}), checkpoint_seconds=0.0)
-
-
-@pytest.fixture
-def store(tmp_path):
-    return open_store(tmp_path / "store")
-
-
-@pytest.fixture
-def folder(tmp_path):
-    return str(tmp_path)
 
 
 def one(stage, **fields):

@@ -1,0 +1,105 @@
+"""A warm worker: a Ray actor that runs one stage after another, and answers while it does."""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+from dataclasses import dataclass, replace
+from typing import Any
+
+import ray
+
+from orchestrator.engine.control import Report
+from orchestrator.engine.measure import clean_up, resident_bytes
+from orchestrator.engine.worker import Outcome, Settings, execute
+from orchestrator.plan.job import Job
+from orchestrator.storage import Store
+
+#: What numerical libraries read when they are loaded.
+THREAD_VARIABLES = (
+    "OMP_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "NUMEXPR_NUM_THREADS",
+    "VECLIB_MAXIMUM_THREADS",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a worker lives."""
+
+    machine: str
+    gpus: tuple[int, ...]
+    host: str
+    pid: int
+
+
+#: How an actor is made of `Worker`: a dead one is replaced by the pool, which knows what it ran.
+OPTIONS: dict[str, Any] = {
+    "concurrency_groups": {"control": 1},
+    "max_restarts": 0,
+    "max_task_retries": 0,
+    "enable_task_events": False,
+}
+
+
+def environment(cpus: float) -> dict[str, str]:
+    """The variables a worker for stages of ``cpus`` is started with."""
+    return dict.fromkeys(THREAD_VARIABLES, str(max(1, int(cpus))))
+
+
+class Worker:
+    """Runs stages in one thread, in the order in which they were sent; the group ``control`` has another.
+
+    After an exception, or when it holds more than ``growth_bytes`` above what it began with, it runs nothing
+    any more and returns what it is sent: a fresh one takes its place.
+    """
+
+    def __init__(self, store: Store, settings: Settings, gpus: float, growth_bytes: int) -> None:
+        self._store = store
+        self._settings = settings
+        self._gpus = gpus
+        self._limit_bytes = resident_bytes() + growth_bytes
+        self._stop = threading.Event()
+        self._spoiled = False
+        self._running = ""
+        self._report: Report | None = None
+
+    def place(self) -> Place:
+        """Where it lives; answers when it is ready."""
+        context = ray.get_runtime_context()
+        gpus = tuple(int(index) for index in context.get_accelerator_ids().get("GPU", []) if index.isdigit())
+        return Place(context.get_node_id(), gpus, socket.gethostname(), os.getpid())
+
+    def run(self, job: Job) -> Outcome:
+        """One try of ``job``."""
+        if self._spoiled or self._stop.is_set():
+            return Outcome("returned", spoiled=True)
+        self._report, self._running = None, job.address
+        outcome = execute(
+            job, self._store, self._settings, gpus=self._gpus, stop=self._stop, report=self._keep
+        )
+        self._running = ""
+        self._spoiled = outcome.ending in ("error", "memory") or self._is_too_large()
+        return replace(outcome, spoiled=True) if self._spoiled else outcome
+
+    @ray.method(concurrency_group="control")
+    def look(self) -> tuple[str, Report | None]:
+        """The address of what runs now, and its newest report."""
+        return self._running, self._report
+
+    @ray.method(concurrency_group="control")
+    def stop(self) -> None:
+        """Ask what runs to save its state and end; nothing more is begun."""
+        self._stop.set()
+
+    def _keep(self, report: Report) -> None:
+        self._report = report
+
+    def _is_too_large(self) -> bool:
+        if resident_bytes() <= self._limit_bytes:
+            return False
+        clean_up()
+        return resident_bytes() > self._limit_bytes

@@ -1,0 +1,118 @@
+"""The Ray cluster a pool works on: started here or joined, its machines, and whether it can grow."""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+import os
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import ray
+from ray.autoscaler.v2.sdk import get_cluster_status
+from ray.autoscaler.v2.utils import is_autoscaler_v2
+from ray.experimental.internal_kv import _internal_kv_get
+
+from orchestrator.engine.capacity import Machine
+from orchestrator.errors import InputError
+from orchestrator.stage import Resources
+
+GIB = 2**30
+LOCAL = "local"
+
+
+@contextmanager
+def joined(address: str | None, *, cpus: int | None, object_store_bytes: int) -> Iterator[None]:
+    """Inside, this process drives the cluster at ``address`` or in ``RAY_ADDRESS``, else a new one.
+
+    A Ray that is running in this process already is used as it is, and left running.
+
+    Raises:
+        InputError: there is no cluster at the address.
+    """
+    if ray.is_initialized():
+        yield
+        return
+    address = address or os.environ.get("RAY_ADDRESS") or LOCAL
+    options: dict[str, Any] = {"address": address, "log_to_driver": False, "logging_level": logging.ERROR}
+    if address == LOCAL:
+        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+        options |= {
+            "num_cpus": cpus,
+            "include_dashboard": False,
+            "object_store_memory": object_store_bytes,
+        }
+    try:
+        ray.init(**options)
+    except ConnectionError as error:
+        raise InputError(
+            f"--address {address}: no Ray cluster answers there ({error}); "
+            "start one, or leave the address out to run on this machine"
+        ) from error
+    try:
+        yield
+    finally:
+        ray.shutdown()
+
+
+def machines() -> list[Machine]:
+    """The nodes that are alive."""
+    return [_machine(node) for node in _nodes() if node["Alive"]]
+
+
+def _nodes() -> list[dict[str, Any]]:
+    return ray.nodes()  # type: ignore[no-untyped-call, no-any-return]
+
+
+def _machine(node: Mapping[str, Any]) -> Machine:
+    has = node["Resources"]
+    memory = has.get("memory")
+    return Machine(
+        node["NodeID"],
+        has.get("CPU", 0.0),
+        int(has.get("GPU", 0)),
+        math.inf if memory is None else memory / GIB,
+    )
+
+
+def can_grow() -> bool:
+    """Whether an autoscaler adds nodes: those it made have types, those started by hand have none."""
+    if is_autoscaler_v2():
+        status = get_cluster_status(ray.get_runtime_context().gcs_address)
+        nodes = [*status.active_nodes, *status.idle_nodes]
+        return any(node.ray_node_type_name != f"node_{node.node_id}" for node in nodes)
+    report = json.loads(_internal_kv_get("__autoscaling_status") or b"{}").get("autoscaler_report") or {}
+    unnamed = {f"node_{node['NodeID']}" for node in _nodes()}
+    return bool((report.get("active_nodes") or {}).keys() - unnamed)
+
+
+def check_shapes(shapes: Mapping[Resources, str], having: Collection[Machine]) -> None:
+    """Refuse what no machine can hold, all of it at once; ``shapes`` names a stage of each.
+
+    Raises:
+        InputError: what is asked for, and the most that a machine has.
+    """
+    lines = [
+        f"{label}: asks for {say(shape)} on one machine; {_most(having)}"
+        for shape, label in shapes.items()
+        if not any(machine.can_hold(shape) for machine in having)
+    ]
+    if lines:
+        raise InputError("\n".join(lines))
+
+
+def say(shape: Resources) -> str:
+    """A shape in words."""
+    memory = f", memory_gib: {shape.memory_gib:g}" if shape.memory_gib else ""
+    return f"cpus: {shape.cpus:g}, gpus: {shape.gpus:g}{memory}"
+
+
+def _most(having: Collection[Machine]) -> str:
+    if not having:
+        return "the cluster has no machine"
+    cpus = max(machine.cpus for machine in having)
+    gpus = max(machine.gpus for machine in having)
+    memory = max(machine.memory_gib for machine in having)
+    return f"the most that one has is cpus: {cpus:g}, gpus: {gpus}, memory_gib: {memory:.1f}; ask for less"
