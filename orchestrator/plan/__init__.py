@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from orchestrator.errors import Problem, SpecError, unknown
+from orchestrator.plan import checks
 from orchestrator.plan.dependencies import Sites
 from orchestrator.plan.job import Job, Output, Trial
 from orchestrator.plan.linker import Linker
@@ -43,18 +44,19 @@ def _make(sweep: Sweep, where: Where) -> Plan:
         selected = _selected(rows, axes, where)
     except SpecError as error:
         raise _failed(sweep, [*problems, *error.problems]) from None
+    before = len(problems)
     sites = Sites(sweep, axes, problems)
+    understood = len(problems) == before and not sweep.broken
     linker = Linker(sweep, axes, sites, rows, problems)
-    if problems:
-        _check_axes(sweep, sites, axes, problems)
-        raise _failed(sweep, problems)
+    # what was not understood is left out, so that the rest is checked too
     trials, targets = _link(sweep, axes, sites, linker, selected)
-    _check_axes(sweep, sites, axes, problems)
-    if not where and not problems:
-        _check_conditions(sweep, axes, linker, problems)
+    if understood:
+        problems += checks.unmentioned(sites, axes)
+        if not where:
+            problems += checks.unmet(sweep, axes, linker, sure=not problems)
     if problems:
         raise _failed(sweep, problems)
-    return Plan(sweep, linker, trials, targets, _warnings(sweep, sites))
+    return Plan(sweep, linker, trials, targets, list(checks.unread(sweep, sites)))
 
 
 def _failed(sweep: Sweep, problems: Sequence[Problem]) -> SpecError:
@@ -65,24 +67,22 @@ def _failed(sweep: Sweep, problems: Sequence[Problem]) -> SpecError:
 
 def _selected(rows: Rows, axes: Axes, where: Where) -> Rows:
     """The points that all of ``where`` selects."""
-    wanted: dict[str, tuple[Any, ...]] = {}
+    wanted: list[tuple[str, tuple[Any, ...]]] = []
     if not isinstance(where, Mapping):
         for text in where:
             axis, equals, value = text.partition("=")
             if not equals:
                 raise SpecError([Problem(f"--where {text}", "must be axis=value, such as method=rigl")])
-            wanted[axis.strip()] = as_list(read_value(value, f"--where {axis}"))
+            wanted.append((axis.strip(), as_list(read_value(value, f"--where {axis}"))))
     else:
-        wanted = {axis: as_list(value) for axis, value in where.items()}
-    for axis in wanted:
+        wanted = [(axis, as_list(value)) for axis, value in where.items()]
+    for axis, _ in wanted:
         if axis not in axes.index:
             raise SpecError([Problem(f"--where {axis}", unknown("axis", axis, axes.names))])
-    condition = Condition(tuple(wanted.items()), "--where")
+    condition = Condition(tuple(wanted), "--where")
     found = rows[axes.mask(condition, rows)]
     if len(rows) and not len(found):
-        said = " ".join(
-            f"{axis}={'|'.join(str(shown(v)) for v in values)}" for axis, values in wanted.items()
-        )
+        said = " ".join(f"{axis}={'|'.join(str(shown(v)) for v in values)}" for axis, values in wanted)
         raise SpecError([Problem(f"--where {said}", f"selects no trial: {never(condition, axes)}")])
     return found
 
@@ -111,55 +111,6 @@ def _link(sweep: Sweep, axes: Axes, sites: Sites, linker: Linker, rows: Rows) ->
         reduced[:, others] = ABSENT
         scopes.append((method, shown_sites, distinct(reduced)))
     return Trials(linker, scopes), sorted(targets)
-
-
-def _check_axes(sweep: Sweep, sites: Sites, axes: Axes, problems: list[Problem]) -> None:
-    """An axis that nothing mentions is a mistake."""
-    used = {axis for site in sites.by_place.values() for axis in site.axes}
-    for i, name in enumerate(axes.names):
-        if i not in used and name != METHOD and not sweep.broken:
-            problems.append(
-                Problem(axes.places[i], f"nothing mentions this axis; write ${name} where it belongs")
-            )
-
-
-def _check_conditions(sweep: Sweep, axes: Axes, linker: Linker, problems: list[Problem]) -> None:
-    """A condition that holds at no planned point is a mistake."""
-    nodes = [node for scope in (*sweep.methods.values(), sweep.evaluate) for node in scope.values()]
-    planned = {id(origin.element.alternative) for origin in linker.origins}
-    for alternatives in nodes:
-        reached = any(id(alternative) in planned or alternative.use for alternative in alternatives)
-        for alternative in alternatives:
-            when = alternative.when
-            if when and id(when) not in linker.held and reached:
-                problems.append(Problem(when.where, f"never holds: {never(when, axes)}"))
-    for override in sweep.overrides:
-        when = override.when
-        if when and id(when) not in linker.held and not _resources_only(override.set, axes, when, linker):
-            problems.append(Problem(f"{override.where}.when", f"never holds: {never(when, axes)}"))
-    for axis, only in zip(axes.names, axes.only, strict=True):
-        if only and not axes.mask(only, linker.gathered.rows).any():
-            problems.append(
-                Problem(only.where, f"never holds, so {axis!r} exists nowhere: {never(only, axes)}")
-            )
-
-
-def _resources_only(fields: Mapping[str, Any], axes: Axes, when: Condition, linker: Linker) -> bool:
-    """Whether an override without fields holds at some point of the sweep."""
-    return not fields and bool(axes.mask(when, linker.gathered.rows).any())
-
-
-def _warnings(sweep: Sweep, sites: Sites) -> list[str]:
-    """Nodes that nobody reads."""
-    read: set[tuple[str, str]] = set()
-    for site in sites.by_place.values():
-        read |= {place for place, _ in sites.links(site)}
-    return [
-        f"methods.{method}.{node}: no node reads it, so it never runs"
-        for method, nodes in sweep.methods.items()
-        for node in nodes
-        if node != MODEL and (method, node) not in read
-    ]
 
 
 __all__ = ["Job", "Output", "Plan", "Trial", "make_plan"]

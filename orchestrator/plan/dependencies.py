@@ -7,7 +7,7 @@ the overrides that set it, and those of what it reads, less what `@{}` pins, plu
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -54,6 +54,7 @@ class Sites:
             for scope, evaluated in ((nodes, False), (sweep.evaluate, True)):
                 for node, alternatives in scope.items():
                     self.by_place[method, node] = self._site(method, node, alternatives, evaluated)
+        self._spread_keys()
         self._settle()
 
     def _site(self, method: str, node: str, alternatives: tuple[Alternative, ...], evaluated: bool) -> Site:
@@ -66,6 +67,18 @@ class Sites:
         )
         keys = frozenset(key for alternative in possible for key in alternative.each)
         return Site(method, node, possible, overrides, evaluated, keys=keys)
+
+    def _spread_keys(self) -> None:
+        """A node that may be another node's work may have its keys."""
+        growing = True
+        while growing:
+            growing = False
+            for site in self.by_place.values():
+                for alternative in site.alternatives:
+                    used = self.by_place.get((site.method, alternative.use or ""))
+                    if used and not used.keys <= site.keys:
+                        site.keys |= used.keys
+                        growing = True
 
     @staticmethod
     def _possible(when: Condition | None, method: str) -> bool:
@@ -97,11 +110,11 @@ class Sites:
         names: set[str] = set()
         for alternative in site.alternatives:
             names |= set(alternative.when.axes if alternative.when else ())
-            names |= self._used(alternative.fields, alternative.each, alternative.where)
-            names |= self._used(alternative.each, (), f"{alternative.where}.each")
+            names |= self._used_in(alternative.fields, alternative.each, alternative.where)
+            names |= self._used_in(alternative.each, (), f"{alternative.where}.each")
             if alternative.stage:
                 defaults = self.sweep.defaults.get(alternative.stage, {})
-                names |= self._used(defaults, alternative.each, f"defaults.{alternative.stage}")
+                names |= self._used_in(defaults, alternative.each, f"defaults.{alternative.stage}")
             for reference in self._references(alternative):
                 names |= self._used(dict(reference.pins), alternative.each, reference.where)
                 names |= {
@@ -112,8 +125,14 @@ class Sites:
         for override in site.overrides:
             names |= set(override.when.axes if override.when else ())
             for key in (site.node, site.name):
-                names |= self._used(override.set.get(key, {}), site.keys, f"{override.where}.set.{key}")
+                names |= self._used_in(override.set.get(key, {}), site.keys, f"{override.where}.set.{key}")
         return {self.axes.index[name] for name in names if name in self.axes.index}
+
+    def _used_in(self, fields: Mapping[str, Any], local: Iterable[str], where: str) -> set[str]:
+        """As `_used`, field by field."""
+        return {
+            axis for name, value in fields.items() for axis in self._used(value, local, f"{where}.{name}")
+        }
 
     def _used(self, value: Any, local: Iterable[str], where: str) -> set[str]:
         """The axes behind the ``$name`` in ``value``, less the node's own; an unknown one is a problem."""

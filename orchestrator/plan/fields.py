@@ -6,7 +6,8 @@ fields' texts in a row. Each new text is checked by building the whole stage onc
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from operator import itemgetter
@@ -156,8 +157,9 @@ class Element:
             )
             for name, value in data.items()
             for absent in _absent(value)
+            if absent.axis in self.sites.axes.index  # an unknown one was said
         ]
-        if problems:
+        if problems or any(True for value in data.values() for _ in _absent(value)):
             raise SpecError(problems)
         stage = build.build_class(self.kind, data)
         try:
@@ -217,22 +219,31 @@ class Element:
 
     def _placed(self, problem: Problem, codes: Codes) -> Problem:
         """A problem of a field, at the place in the file that gave the field its value."""
-        name, _, rest = problem.where.partition(".")
-        name, bracket, index = name.partition("[")
+        steps = re.findall(r"[^.\[\]]+", problem.where)
         raw = self.scope.codes(codes)
-        where = self.alternative.where
+        where, rest, depth = self.alternative.where, steps, 0
         for layer in self.layers:
-            active = not (layer.override and layer.override.when) or self.sites.axes.holds(
-                layer.override.when, raw
-            )
-            if name in layer.fields and active:
-                value = layer.fields[name]
-                axis = value[1:] if isinstance(value, str) and value.startswith("$") else None
-                at_axis = axis in self.sites.axes.index and axis not in self.choice
-                where = f"axes.{axis}" if at_axis else f"{layer.where}.{name}"
-        if name and where == self.alternative.where:
-            where = f"{where}.{name}"
-        return Problem(f"{where}{bracket}{index}" + (f".{rest}" if rest else ""), problem.what)
+            when = layer.override.when if layer.override else None
+            if when is None or self.sites.axes.holds(when, raw):
+                met, inside = self._follow(layer.fields, steps)
+                if met and met >= depth:  # the last layer that goes as deep
+                    where, rest, depth = inside or layer.where, steps[met:] if inside else steps, met
+        said = "".join(f"[{step}]" if step.isdigit() else f".{step}" for step in rest)
+        return Problem(f"{where}{said}", problem.what)
+
+    def _follow(self, value: Any, steps: Sequence[str]) -> tuple[int, str]:
+        """How many ``steps`` lead into ``value``, and the place of the axis they end in, if they do."""
+        for met, step in enumerate(steps):
+            if isinstance(value, Mapping) and step in value:
+                value = value[step]
+            elif isinstance(value, list) and step.isdigit():
+                value = value[int(step)]
+            else:
+                return met, ""
+            axis = value[1:] if isinstance(value, str) and value.startswith("$") else None
+            if axis in self.sites.axes.index and axis not in self.choice:
+                return met + 1, f"axes.{axis}"
+        return len(steps), ""
 
 
 def picker(positions: Codes) -> Callable[[Codes], Codes]:

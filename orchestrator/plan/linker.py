@@ -102,6 +102,10 @@ class Linker:
             self._resolve(site, codes)
         return memo[codes]
 
+    def reached(self, site: Site) -> bool:
+        """Whether the node was asked for at some point."""
+        return bool(self._instances[id(site)])
+
     def _resolve(self, site: Site, codes: Codes) -> None:
         stack: list[Spot] = [(site, codes)]
         waiting: dict[tuple[int, Codes], list[Spot]] = {}
@@ -424,7 +428,14 @@ class Linker:
         found = []
         for site, there in chosen.tried.spots(codes):
             target = self._choose(site, there)
-            if target is None or not target.elements:
+            where = chosen.tried.reference.where
+            if target is None:
+                what = f"{site.name} does not exist{self._at(site, there)}: no `when` holds"
+                raise SpecError([Problem(where, what)])
+            if target.used or len(target.elements) > 1:
+                what = f"a search tries one stage, and {site.name} is another node's work or has `each`"
+                raise SpecError([Problem(where, what)])
+            if not target.elements:  # its stage is unknown, which was said
                 return None
             element, moves = target.elements[0], target.moves[0]
             read, fields = self._read(site, moves, there), element.text(there)

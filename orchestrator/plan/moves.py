@@ -71,6 +71,13 @@ class Move:
             tuple(i for i, a in enumerate(scope.site.axes) if self.axes.names[a] in picking)
         )
         """Takes the reader's codes that decide what is picked."""
+        known = self.axes.index
+        self._uncertain = sorted(
+            name
+            for name in set(mentioned(dict(reference.pins))) - set(element.choice)
+            if name not in known or self.axes.only[known[name]]
+        )
+        """The axes behind ``$`` that may not exist where this reads, or not at all."""
         self._direct = self._compile()
 
     def _compile(self) -> tuple[Site, Callable[[Codes], Codes], Codes] | None:
@@ -80,7 +87,7 @@ class Move:
         """
         pinned = dict(self.reference.pins).get(METHOD)
         plain = not any(self._moving(value) for value in self.pins.values()) and len(self.targets) == 1
-        if pinned is not None or not plain:
+        if pinned is not None or not plain or self._uncertain:
             return None
         (target,) = self.targets.values()
         if any(self.axes.only[axis] for axis in target.axes) and (
@@ -113,6 +120,11 @@ class Move:
             target, take, constants = self._direct
             return [(target, take(codes + constants))]
         point = self.scope.point(codes)
+        for name in self._uncertain:
+            if name not in self.axes.index:
+                return []  # which was said
+            if name not in point:
+                raise self._problem(f"the axis {name!r} does not exist there", codes)
         found = list(
             dict.fromkeys(spot for target in self._methods(point) for spot in self._at(target, codes, point))
         )
@@ -146,7 +158,7 @@ class Move:
             elif self.pins[name] == ALL:
                 gathered.append(axis)
             else:
-                fixed[axis] = self._pinned(axis, self.pins[name], point)
+                fixed[axis] = self._pinned(axis, self.pins[name], point, codes)
         for combination in product(*fixed.values()):
             moved = dict(zip(fixed, combination, strict=True))
             yield from self._gather(target, moved, tuple(gathered), codes)
@@ -188,13 +200,15 @@ class Move:
                 )
         return moved
 
-    def _pinned(self, axis: int, pin: Any, point: Mapping[str, Any]) -> list[int]:
+    def _pinned(self, axis: int, pin: Any, point: Mapping[str, Any], codes: Codes) -> list[int]:
         """The codes a pin stands for."""
         name = self.axes.names[axis]
         values = []
         for item in as_list(pin):
             value = self.element.fill(item, point)
             if is_relative(value):
+                if name not in point:
+                    raise self._problem(f"counts the axis {name!r} back where it does not exist", codes)
                 value = self._counted(name, value, point)
             values.append(value)
         return [self.axes.code(axis, value) for value in values]

@@ -170,9 +170,14 @@ def points_of(sweep: Sweep, axes: Axes, problems: list[Problem]) -> Rows:
 
 def never(condition: Condition, axes: Axes) -> str:
     """Why a condition never holds: the first value that no point has, or that they never come together."""
+    return strange(condition, axes) or "no planned point fits it"
+
+
+def strange(condition: Condition, axes: Axes) -> str:
+    """The sentence for the first value of a condition that no point has; nothing if there is none."""
     for axis, wanted in condition.wanted:
         values = axes.values[axes.index[axis]]
         for value in wanted:
             if not any(matches(known, value) for known in values):
                 return unknown(f"value of {axis}", shown(value), [str(shown(known)) for known in values])
-    return "no planned point fits it"
+    return ""

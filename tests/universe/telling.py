@@ -10,7 +10,7 @@ from orchestrator import build
 from orchestrator.errors import SpecError
 from orchestrator.spec import load
 
-SMALL = "universe.small"
+SMALL = "universe.small.stages"
 
 
 def stage_of(job):

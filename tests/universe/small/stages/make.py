@@ -6,7 +6,7 @@ from typing import ClassVar
 from orchestrator.stage import Role
 from universe.attacks.base import Attack
 from universe.attacks.pgd import Pgd
-from universe.small.base import Small
+from universe.small.stages.base import Small
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from orchestrator.stage import Resources, Role
-from universe.small.base import Small
+from universe.small.stages.base import Small
 
 
 @dataclass(frozen=True)

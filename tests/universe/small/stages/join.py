@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from orchestrator.stage import Role
-from universe.small.base import Small
+from universe.small.stages.base import Small
 
 
 @dataclass(frozen=True)
-class Judge(Small):
-    roles: ClassVar = {"model": Role.ONE}
+class Join(Small):
+    roles: ClassVar = {"models": Role.LIST, "first": Role.OPTIONAL}

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from universe.small.base import Small
+from universe.small.stages.base import Small
 
 
 @dataclass(frozen=True)

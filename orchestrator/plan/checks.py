@@ -1,0 +1,62 @@
+"""What is odd about a whole plan: axes nobody mentions, conditions that never hold, nodes nobody reads."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from orchestrator.errors import Problem
+from orchestrator.plan.dependencies import Sites
+from orchestrator.plan.linker import Linker
+from orchestrator.plan.points import Axes, never, strange
+from orchestrator.spec.sweep import METHOD, MODEL, Sweep
+from orchestrator.spec.values import Condition
+
+
+def unmentioned(sites: Sites, axes: Axes) -> Iterator[Problem]:
+    """The axes that no node depends on."""
+    used = {axis for site in sites.by_place.values() for axis in site.axes}
+    for i, name in enumerate(axes.names):
+        if i not in used and name != METHOD:
+            yield Problem(axes.places[i], f"nothing mentions this axis; write ${name} where it belongs")
+
+
+def unmet(sweep: Sweep, axes: Axes, linker: Linker, sure: bool) -> Iterator[Problem]:
+    """The conditions that hold at no planned point.
+
+    Where the plan is not ``sure``, because something in it is wrong, only those that ask for a value that
+    nothing has.
+    """
+    rows = linker.gathered.rows
+    for axis, only in zip(axes.names, axes.only, strict=True):
+        if only and not axes.mask(only, rows).any():
+            yield Problem(only.where, f"never holds, so {axis!r} exists nowhere: {never(only, axes)}")
+    for when in _asked(sweep, linker):
+        if id(when) not in linker.held and (sure or strange(when, axes)):
+            yield Problem(when.where, f"never holds: {never(when, axes)}")
+    for override in sweep.overrides:
+        if override.when and not override.set and not axes.mask(override.when, rows).any():
+            yield Problem(override.when.where, f"never holds: {never(override.when, axes)}")
+
+
+def _asked(sweep: Sweep, linker: Linker) -> Iterator[Condition]:
+    """The conditions of nodes that some point was asked for, and of overrides of such nodes."""
+    reached = {place for place, site in linker.sites.by_place.items() if linker.reached(site)}
+    scopes = [*sweep.methods.items(), *((method, sweep.evaluate) for method in sweep.methods)]
+    for method, nodes in scopes:
+        for node, alternatives in nodes.items():
+            for alternative in alternatives if (method, node) in reached else ():
+                if alternative.when:
+                    yield alternative.when
+    names = {name for method, node in reached for name in (node, f"{method}.{node}")}
+    for override in sweep.overrides:
+        if override.when and override.set.keys() & names:
+            yield override.when
+
+
+def unread(sweep: Sweep, sites: Sites) -> Iterator[str]:
+    """The nodes that no node reads, as sentences."""
+    read = {place for site in sites.by_place.values() for place, _ in sites.links(site)}
+    for method, nodes in sweep.methods.items():
+        for node in nodes:
+            if node != MODEL and (method, node) not in read:
+                yield f"methods.{method}.{node}: no node reads it, so it never runs"
