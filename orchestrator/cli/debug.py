@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import copy
-import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from orchestrator import api
 from orchestrator.cli.asked import Asked
 from orchestrator.cli.guard import DONE, FAILED, INTERRUPTED, say
-from orchestrator.monitor.live import PlainView
-from orchestrator.monitor.tally import Tally
+from orchestrator.monitor.durations import took
 from orchestrator.plan import Plan, Trial
 from orchestrator.spec.values import shown
 from orchestrator.storage import Store
@@ -25,12 +24,9 @@ def debug_trial(asked: Asked) -> int:
     say("trial " + " ".join(f"{axis}={shown(value)}" for axis, value in trial.point.items()))
     one = only(plan, trial)
     store = asked.open_store(write=True)
-    done = store.done()
-    missing = one.missing(done)
-    if not missing:
+    if not one.missing(store.done()):
         say(f"Nothing to run: its stages are done in {store.uri}.")
-    with PlainView(Tally(one, done), sys.stderr) as view:
-        summary = api.run(one, store, engine="inline", debug=True, listener=view)
+    summary = api.run(one, store, engine="inline", debug=True, listener=tell)
     print("\n".join(metrics(one, trial, store)))
     if summary.interrupted:
         return INTERRUPTED
@@ -42,6 +38,14 @@ def only(plan: Plan, trial: Trial) -> Plan:
     one = copy.copy(plan)
     one.targets = sorted({output.stage for output in trial.outputs})
     return one
+
+
+def tell(event: Mapping[str, Any]) -> None:
+    """Say which stage begins, so that it is known where a breakpoint stands, and how long it took."""
+    if event["kind"] == "started":
+        say(f"runs {event['label']}")
+    elif event["kind"] == "finished":
+        say(f"     done in {took(event['seconds'])}")
 
 
 def metrics(plan: Plan, trial: Trial, store: Store) -> Iterator[str]:

@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-import fcntl
 import io
-import os
-import pty
 import re
-import struct
-import subprocess
-import sys
-import termios
 from pathlib import Path
 
 import pytest
 from hand_plans import HandPlan, event
 from rich.cells import cell_len
 from rich.console import Console
+from toys.terminal import frames, on_a_terminal
 
 from orchestrator.monitor.live import LiveView, PlainView, watch
 from orchestrator.monitor.screen import picture
@@ -44,33 +38,9 @@ with watch(Tally(plan, {{"train39"}}), sys.stderr) as view:
 """
 
 
-def on_a_terminal(program, rows, columns):
-    """What ``program`` draws on a pseudo-terminal of this size."""
-    ours, theirs = pty.openpty()
-    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
-    environment = {**os.environ, "TERM": "xterm-256color"}
-    for name in ("COLUMNS", "LINES", "NO_COLOR"):
-        environment.pop(name, None)
-    started = subprocess.Popen(
-        [sys.executable, "-c", program], stdin=theirs, stdout=theirs, stderr=theirs, env=environment
-    )
-    os.close(theirs)
-    drawn = b""
-    while True:
-        try:
-            drawn += os.read(ours, 65536)
-        except OSError:  # the other side is closed
-            break
-    os.close(ours)
-    assert started.wait() == 0, drawn.decode()
-    return drawn.decode()
-
-
 def test_the_picture_fits_a_terminal_of_80_columns_and_24_lines():
-    drawn = on_a_terminal(PROGRAM, 24, 80)
-    frames = re.split(r"(?:\x1b\[2K(?:\x1b\[1A)?)+", drawn)
-    frames = [re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", frame).replace("\r", "") for frame in frames]
-    last = max(frames, key=len)
+    drawn = on_a_terminal("-c", PROGRAM, rows=24, columns=80)
+    last = max(frames(drawn), key=len)
     lines = last.strip("\n").split("\n")
     assert all(cell_len(text) <= 80 for text in lines), lines
     assert len(lines) <= 24
