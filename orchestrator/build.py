@@ -33,6 +33,11 @@ def is_component(kind: Any) -> bool:
     return inspect.isclass(kind) and dataclasses.is_dataclass(kind) and kind.__module__.endswith(".base")
 
 
+def one(kind: str) -> str:
+    """``kind`` with its article."""
+    return f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}"
+
+
 def package_of(base: type | str) -> str:
     """The package whose files implement ``base``; a text is that package already."""
     return base if isinstance(base, str) else base.__module__.rpartition(".")[0]
@@ -146,11 +151,13 @@ def _component(base: type | str, data: Any, where: str, problems: list[Problem])
     if isinstance(data, str):
         data = {"name": data}
     if not isinstance(data, Mapping):
-        problems.append(Problem(where, f"a {kind_of(base)} is a name or a mapping with a name, got {data!r}"))
+        problems.append(
+            Problem(where, f"{one(kind_of(base))} is a name or a mapping with a name, got {data!r}")
+        )
         return None
     if not isinstance(data.get("name"), str):
         known = ", ".join(names(base))
-        problems.append(Problem(where, f"a {kind_of(base)} needs a name. Known: {known}"))
+        problems.append(Problem(where, f"{one(kind_of(base))} needs a name. Known: {known}"))
         return None
     try:
         kind = find(base, data["name"])
@@ -281,7 +288,7 @@ def _say(kind: Any) -> str:
         str: "text",
         type(None): "nothing",
     }
-    return words.get(kind) or f"a {kind_of(kind) if inspect.isclass(kind) else kind}"
+    return words.get(kind) or (one(kind_of(kind)) if inspect.isclass(kind) else str(kind))
 
 
 def _join(where: str, key: str) -> str:

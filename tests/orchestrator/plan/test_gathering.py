@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import pytest
-
-from universe.telling import everything, points, results, told
+from universe.telling import results
 
 MEMBERS = """
     axes: {a: [2, 10, 1], seed: [1, 0]}

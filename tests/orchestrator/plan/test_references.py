@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import pytest
-
-from universe.telling import everything, points, results, told
+from universe.telling import results
 
 
 def test_a_list_role_drops_an_output_only_where_the_same_role_has_it_already(sweeps):

@@ -37,7 +37,7 @@ def test_a_scalar_is_read_as_in_yaml_1_2(text, value):
 
 
 @pytest.mark.parametrize(
-    "text", ["no", "yes", "on", "Off", "y", "1_000", "1:30", "2024-01-01", "8/255", "tRUE", "-0o17", "1e", "="]
+    "text", ["no", "yes", "on", "Off", "y", "1_000", "1:30", "2024-01-01", "8/255", "tRUE", "-0o17", "1e"]
 )
 def test_what_only_yaml_1_1_reads_otherwise_is_text(text):
     assert read_text(text, "x") == text
@@ -121,7 +121,7 @@ def test_a_file_that_cannot_be_read_is_an_input_error(tmp_path):
     binary.write_bytes(b"\xff\xfe\x00name")
     with pytest.raises(InputError, match=r"missing\.yaml: there is no such file$"):
         read_file(missing)
-    with pytest.raises(InputError, match="is a folder; give the sweep file$"):
+    with pytest.raises(InputError, match=r"is a folder; give the sweep file$"):
         read_file(tmp_path)
     with pytest.raises(InputError, match=r"binary\.yaml: cannot be read as text: "):
         read_file(binary)
