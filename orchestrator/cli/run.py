@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import sys
 from dataclasses import dataclass
@@ -20,6 +21,8 @@ from orchestrator.report.render import make_report
 from orchestrator.storage import Store
 
 FAILURES_SHOWN = 10
+#: How a command without a sweep file is told where an S3 store is.
+SETTINGS = {"endpoint": "AWS_ENDPOINT_URL", "region": "AWS_DEFAULT_REGION", "profile": "AWS_PROFILE"}
 
 
 @dataclass(frozen=True)
@@ -104,8 +107,12 @@ def tell_failures(summary: Summary, store: Store) -> int:
 
 
 def show_command(address: str, store: Store) -> str:
-    """The command that shows more of an output or a failure."""
-    return f"sparsweep show {address} --store {shlex.quote(store.uri)}"
+    """The command that shows more of an output or a failure; what only the sweep file says comes first."""
+    known = ((name, getattr(store.config, field)) for field, name in SETTINGS.items())
+    given = [
+        f"{name}={shlex.quote(value)}" for name, value in known if value and os.environ.get(name) != value
+    ]
+    return " ".join([*given, "sparsweep", "show", address, "--store", shlex.quote(store.uri)])
 
 
 def command() -> str:

@@ -11,6 +11,7 @@ import orchestrator
 from orchestrator.api import make_engine, store_for
 from orchestrator.errors import InputError
 from orchestrator.journal import read_journal, runs
+from orchestrator.monitor.history import expected_seconds
 from orchestrator.storage import StoreConfig, open_store
 
 
@@ -49,6 +50,15 @@ def test_a_run_of_what_is_done_leaves_no_trace(tmp_path):
     assert len(runs(store, "toy")) == 1
 
 
+def test_what_is_done_says_how_long_stages_take(tmp_path):
+    plan, store = plan_of(tmp_path, where=["method=dense"]), open_store(tmp_path / "store")
+    assert expected_seconds(plan, store, store.done()) == {}
+    orchestrator.run(plan, store, engine="inline")
+    found = expected_seconds(plan, store, store.done())
+    assert set(found) == {"grow", "judge"}
+    assert all(0 <= seconds < 5 for seconds in found.values())
+
+
 def test_an_unknown_attribute_is_an_attribute_error():
     with pytest.raises(AttributeError, match="no attribute 'rum'"):
         _ = orchestrator.rum
@@ -78,3 +88,12 @@ def test_where_results_go(tmp_path, monkeypatch):
     assert store_for(named, "given").uri == str(tmp_path / "given")
     assert store_for(None).uri == str(tmp_path / "results")
     assert list(tmp_path.glob("*/")) == []
+
+
+def test_another_bucket_keeps_the_endpoint_of_the_sweep_file(tmp_path, monkeypatch):
+    asked = []
+    monkeypatch.setattr("orchestrator.api.open_store", lambda config, write: asked.append(config))
+    sweep = replace(plan_of(tmp_path).sweep, store=StoreConfig("s3://a", endpoint="http://h", region="x"))
+    store_for(sweep, "s3://b/c")
+    store_for(sweep, "folder")
+    assert asked == [StoreConfig("s3://b/c", endpoint="http://h", region="x"), "folder"]

@@ -6,18 +6,22 @@ import functools
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from toys.base import STAGES, TOY, TRIALS, UNIQUE, write
 from toys.terminal import COMMAND, environment, frames, on_a_terminal, plain
 
 from orchestrator.cli import main
+from orchestrator.cli.run import show_command
 from orchestrator.journal import read_journal, runs
 from orchestrator.spec import load
-from orchestrator.storage import open_store
+from orchestrator.storage import StoreConfig, open_store
 
 PROGRAM = Path(sys.executable).with_name("sparsweep")
 FAILING = TOY.replace("amount: $sparsity,", "amount: $sparsity, fails_while: FLAG,")
@@ -327,6 +331,13 @@ def test_show_of_an_unknown_or_ambiguous_address_is_wrong_input(ran):
     assert f"{UNIQUE} addresses begin with ''" in err
 
 
+def test_the_hint_of_a_failure_names_what_only_the_sweep_file_knew(monkeypatch):
+    monkeypatch.setenv("AWS_PROFILE", "mine")
+    config = StoreConfig("s3://a/b", endpoint="http://h:1", profile="mine")
+    found = show_command("ab12", SimpleNamespace(config=config, uri=config.uri))
+    assert found == "AWS_ENDPOINT_URL=http://h:1 sparsweep show ab12 --store s3://a/b"
+
+
 # wrong input
 
 
@@ -435,6 +446,64 @@ def test_a_reader_that_went_away_is_no_error_message(tmp_path):
             env=environment(),
         )
     assert (found.returncode, found.stderr) == (141, b"")
+
+
+def wait_for(condition, seconds=30.0):
+    end = time.monotonic() + seconds
+    while not (found := condition()):
+        assert time.monotonic() < end
+        time.sleep(0.1)
+    return found
+
+
+@pytest.fixture
+def waiting(here):
+    """A run in another process, whose second network waits while the file ``flag`` is there."""
+    (here / "flag").write_text("")
+    write(here, TOY.replace("amount: $sparsity,", f"amount: $sparsity, waits_while: {here}/flag,"))
+    arguments = [sys.executable, "-c", COMMAND, "run", "toy.yaml", "--engine", "inline", "--where", "seed=0"]
+    with subprocess.Popen(
+        arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment()
+    ) as started:
+        yield started
+        started.kill()
+
+
+def status_of(command):
+    return json.loads(command("status", "toy.yaml", "--where", "seed=0", "--json")[1])
+
+
+def test_a_run_can_be_watched_interrupted_and_continued(command, here, waiting):
+    found = wait_for(lambda: (now := status_of(command))["running"] and now)
+    assert found["state"] == "running"
+    assert (found["done"] + found["running"] + found["missing"], found["failed"]) == (14, 0)
+    assert found["running_stages"][0]["label"] == "sparse.cut sparsity=0.5 seed=0"
+    wait_for(lambda: status_of(command)["running_stages"][0]["total"] == 1000)
+    _, out, _ = command("status", "toy.yaml", "--where", "seed=0")
+    assert "toy: running, store" in out
+    assert re.search(r"^  sparse\.cut sparsity=0\.5 seed=0  \d+/1000  0:0\d$", out, re.MULTILINE)
+    waiting.send_signal(signal.SIGINT)
+    out, err = waiting.communicate(timeout=30)
+    assert (waiting.returncode, out) == (130, "")
+    assert "Interrupted after" in err
+    assert "The same command continues:\n  sparsweep run toy.yaml --engine inline --where seed=0" in err
+    assert "Traceback" not in err
+    assert status_of(command)["state"] == "interrupted"
+    (here / "flag").unlink()
+    before = status_of(command)["done"]
+    code, _, err = command("run", "toy.yaml", "--engine", "inline", "--where", "seed=0")
+    assert code == 0
+    assert f"{before} were found done" in err
+    assert status_of(command)["done"] == 14
+
+
+def test_status_knows_that_a_killed_driver_is_gone(command, waiting):
+    wait_for(lambda: status_of(command)["running"])
+    waiting.kill()
+    waiting.wait()
+    found = status_of(command)
+    assert (found["state"], found["running"]) == ("lost", 0)
+    assert "its driver is gone" in command("status", "toy.yaml")[1]
 
 
 def test_help_and_the_package_load_nothing_heavy():
