@@ -48,11 +48,14 @@ def sheet_of(grid: Grid, always_n: bool = True) -> Sheet:
 
 
 def column_title(grid: Grid, column: Sequence[str]) -> str:
-    """The header of a column: ``sparsity=0.9``; the metric's name where the table has no column keys."""
+    """The header of a column: ``sparsity=0.9``; the metric's name where the table has no column keys.
+
+    A key of the table's own node goes without the node: ``ood=textures`` in a table of ``ood.auroc``.
+    """
+    node, _, metric = grid.title.partition(".")
     pairs = zip(grid.columns, column, strict=True)
-    return (
-        " ".join(f"{key}={value}" for key, value in pairs if value != ABSENT) or grid.title.partition(".")[2]
-    )
+    parts = [f"{key.removeprefix(f'{node}.')}={value}" for key, value in pairs if value != ABSENT]
+    return " ".join(parts) or metric
 
 
 def caption(grid: Grid) -> str:
@@ -65,12 +68,9 @@ def caption(grid: Grid) -> str:
         )
     if grid.added:
         parts.append(f"{' and '.join(grid.added)} varied inside the cells and became row headers.")
-    cells, results = grid.incomplete
-    if cells:
-        total = sum(cell.planned for cell in grid.cells.values())
-        parts.append(
-            f"Incomplete: {results} of {total} results missing in {cells} of {len(grid.cells)} cells."
-        )
+    if grid.missing:
+        cells = f"{grid.incomplete} of {len(grid.cells)} cells"
+        parts.append(f"Incomplete: {grid.missing} of {grid.planned} results are missing, in {cells}.")
     return " ".join(parts)
 
 

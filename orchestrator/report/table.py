@@ -65,6 +65,10 @@ class Grid:
     column_headers: tuple[Header, ...]
     cells: Mapping[tuple[Header, Header], Cell]
     """Only the cells that the sweep plans."""
+    planned: int
+    """How many results it has when everything is done; one that shows in several columns counts once."""
+    missing: int
+    """How many of them are missing."""
     written: Mapping[tuple[str, str], Any]
     """Key and text in a header -> the value itself."""
 
@@ -75,10 +79,9 @@ class Grid:
         return f"{node}.{self.metrics[0]}" if len(self.metrics) == 1 else self.value
 
     @cached_property
-    def incomplete(self) -> tuple[int, int]:
-        """How many cells lack a result, and how many results all cells lack together."""
-        lacking = [cell.planned - cell.n for cell in self.cells.values() if cell.n < cell.planned]
-        return len(lacking), sum(lacking)
+    def incomplete(self) -> int:
+        """How many cells lack a result."""
+        return sum(cell.n < cell.planned for cell in self.cells.values())
 
     @cached_property
     def counts(self) -> tuple[int, ...]:
@@ -104,6 +107,7 @@ def fill(table: Table, results: Results, place: str = "table") -> Grid:
             raise InputError(f"{place}: {unknown('key', key, keys)}")
     found = [planned for planned in found if selected(table.where, planned.keys)]
     names = resolve(metric, found, results, place)
+    waiting = {planned.address for planned in found} - results.manifests.keys()
     groups = grouped(found, table.rows, table.columns)
     asked = {*table.rows, *table.columns, *table.over}
     added = tuple(key for key in keys if key not in asked and varies(key, groups.values()))
@@ -121,6 +125,8 @@ def fill(table: Table, results: Results, place: str = "table") -> Grid:
         ordered((row for row, _ in groups), rows, results.order),
         ordered((column for _, column in groups), table.columns, results.order),
         {place: cell_of(members, names, results) for place, members in groups.items()},
+        len(waiting) + len(names),
+        len(waiting),
         {(key, text_of(value)): value for planned in found for key, value in planned.keys.items()},
     )
 

@@ -187,7 +187,7 @@ def test_a_failure_is_told_with_its_reason_how_to_see_more_and_how_to_retry(comm
     assert "To try them again:\n  sparsweep run toy.yaml --engine inline\n" in err
     assert "Traceback" not in err
     assert re.search(r"^\| sparse +\| +– \| +– \|$", out, re.MULTILINE)  # noqa: RUF001
-    assert "Incomplete: 6 of 12 results missing in 2 of 4 cells." in out
+    assert "Incomplete: 6 of 9 results are missing, in 2 of 4 cells." in out
 
 
 def test_at_most_ten_failures_are_told(command, failing):

@@ -13,6 +13,7 @@ from orchestrator.errors import InputError
 from orchestrator.report.numbers import cell_text, number
 from orchestrator.report.render import Report, known_formats, render, write
 from orchestrator.report.rows import ABSENT
+from orchestrator.report.sheet import sheet_of
 from orchestrator.report.table import Cell, fill
 from orchestrator.spec.sweep import Table
 
@@ -38,7 +39,7 @@ MARKDOWN = """\
 
 ## clean.test.accuracy (%)
 
-Mean ± sample standard deviation over seed, n=2 to 3. Incomplete: 2 of 10 results missing in 2 of 4 cells.
+Mean ± sample standard deviation over seed, n=2 to 3. Incomplete: 2 of 7 results are missing, in 2 of 4 cells.
 
 | method   |                 sparsity=0.5 |     sparsity=0.9 |
 |:---------|-----------------------------:|-----------------:|
@@ -51,6 +52,20 @@ Mean ± sample standard deviation over seed, n=2 to 3. Incomplete: 2 of 10 resul
 
 def test_markdown_of_a_small_report(report):
     assert render(report, "md") == {"tables.md": MARKDOWN}
+
+
+def test_a_key_of_the_node_stands_in_a_column_without_the_node():
+    found = results(({"sparsity": 0.5, "ood.ood": "noise"}, 0.9), node="ood", metric="auroc")
+    sheet = sheet_of(fill(Table((), ("ood.ood", "sparsity"), "ood.auroc"), found))
+    assert sheet.header == ("ood=noise sparsity=0.5",)
+
+
+def test_without_columns_the_metric_is_the_header():
+    found = results(({"method": "m"}, 0.9))
+    assert sheet_of(fill(Table(("method",), (), "clean.accuracy"), found)).header == (
+        "method",
+        "test.accuracy",
+    )
 
 
 def test_csv_has_every_number_unrounded(report):

@@ -70,7 +70,7 @@ def test_what_is_missing_has_no_rows_and_the_table_says_so(plan, store):
     assert len(list(read(plan, store).rows())) == before - 2
     grid = make_report(plan, store).grids[0]
     # the dense network of one seed shows in both columns
-    assert grid.incomplete == (2, 2)
+    assert (grid.incomplete, grid.missing, grid.planned) == (2, 1, 9)
 
 
 def test_warnings_of_the_whole_ancestry_travel_with_a_number(plan, store):

@@ -177,7 +177,7 @@ def test_a_missing_cell_is_planned_but_has_no_value():
         results(trial(0.1, method="m", sparsity=0.5, seed=0), trial(None, method="m", sparsity=0.9, seed=0)),
     )
     assert found.cells[("m",), ("0.9",)].n == 0
-    assert found.incomplete == (1, 1)
+    assert (found.incomplete, found.missing, found.planned) == (1, 1, 2)
 
 
 def test_a_cell_that_lacks_a_seed_says_how_many_it_has():
@@ -186,7 +186,7 @@ def test_a_cell_that_lacks_a_seed_says_how_many_it_has():
     )
     cell = found.cells[("m",), ("0.5",)]
     assert (cell.n, cell.planned) == (2, 3)
-    assert found.incomplete == (1, 1)
+    assert (found.incomplete, found.missing, found.planned) == (1, 1, 3)
 
 
 def test_where_keeps_the_trials_that_match_all_its_keys():
