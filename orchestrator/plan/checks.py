@@ -30,27 +30,29 @@ def unmet(sweep: Sweep, axes: Axes, linker: Linker, sure: bool) -> Iterator[Prob
     for axis, only in zip(axes.names, axes.only, strict=True):
         if only and not axes.mask(only, rows).any():
             yield Problem(only.where, f"never holds, so {axis!r} exists nowhere: {never(only, axes)}")
-    for when in _asked(sweep, linker):
-        if id(when) not in linker.held and (sure or strange(when, axes)):
+    for when, asked in _asked(sweep, linker):
+        if id(when) not in linker.held and not axes.mask(asked, rows).any() and (sure or strange(when, axes)):
             yield Problem(when.where, f"never holds: {never(when, axes)}")
-    for override in sweep.overrides:
-        if override.when and not override.set and not axes.mask(override.when, rows).any():
-            yield Problem(override.when.where, f"never holds: {never(override.when, axes)}")
 
 
-def _asked(sweep: Sweep, linker: Linker) -> Iterator[Condition]:
-    """The conditions of nodes that some point was asked for, and of overrides of such nodes."""
+def _asked(sweep: Sweep, linker: Linker) -> Iterator[tuple[Condition, Condition]]:
+    """The conditions of nodes that are planned and of overrides, and what must hold at some point.
+
+    A node of a method that is only read is planned at points of other methods.
+    """
     reached = {place for place, site in linker.sites.by_place.items() if linker.reached(site)}
-    scopes = [*sweep.methods.items(), *((method, sweep.evaluate) for method in sweep.methods)]
-    for method, nodes in scopes:
+    for method, nodes in sweep.methods.items():
         for node, alternatives in nodes.items():
             for alternative in alternatives if (method, node) in reached else ():
                 if alternative.when:
-                    yield alternative.when
+                    possible = Sites.possible(alternative.when, method)
+                    yield alternative.when, alternative.when.without(METHOD) if possible else alternative.when
+    evaluated = [nodes for name, nodes in sweep.evaluate.items() if any(name == node for _, node in reached)]
+    yield from ((a.when, a.when) for alternatives in evaluated for a in alternatives if a.when)
     names = {name for method, node in reached for name in (node, f"{method}.{node}")}
     for override in sweep.overrides:
-        if override.when and override.set.keys() & names:
-            yield override.when
+        if override.when and (not override.set or override.set.keys() & names):
+            yield override.when, override.when
 
 
 def unread(sweep: Sweep, sites: Sites) -> Iterator[str]:

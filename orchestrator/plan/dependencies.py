@@ -58,12 +58,12 @@ class Sites:
         self._settle()
 
     def _site(self, method: str, node: str, alternatives: tuple[Alternative, ...], evaluated: bool) -> Site:
-        possible = tuple(a for a in alternatives if self._possible(a.when, method))
+        possible = tuple(a for a in alternatives if self.possible(a.when, method))
         overrides = tuple(
             override
             for override in self.sweep.overrides
             if (node in override.set or f"{method}.{node}" in override.set)
-            and self._possible(override.when, method)
+            and self.possible(override.when, method)
         )
         keys = frozenset(key for alternative in possible for key in alternative.each)
         return Site(method, node, possible, overrides, evaluated, keys=keys)
@@ -81,7 +81,7 @@ class Sites:
                         growing = True
 
     @staticmethod
-    def _possible(when: Condition | None, method: str) -> bool:
+    def possible(when: Condition | None, method: str) -> bool:
         """Whether a condition can hold in the scope of ``method``."""
         wanted = dict(when.wanted).get(METHOD) if when else None
         return wanted is None or any(matches(method, value) for value in wanted)

@@ -225,14 +225,15 @@ class Element:
         for layer in self.layers:
             when = layer.override.when if layer.override else None
             if when is None or self.sites.axes.holds(when, raw):
-                met, inside = self._follow(layer.fields, steps)
+                met, inside = self._follow(layer.fields, steps, codes)
                 if met and met >= depth:  # the last layer that goes as deep
                     where, rest, depth = inside or layer.where, steps[met:] if inside else steps, met
         said = "".join(f"[{step}]" if step.isdigit() else f".{step}" for step in rest)
         return Problem(f"{where}{said}", problem.what)
 
-    def _follow(self, value: Any, steps: Sequence[str]) -> tuple[int, str]:
+    def _follow(self, value: Any, steps: Sequence[str], codes: Codes) -> tuple[int, str]:
         """How many ``steps`` lead into ``value``, and the place of the axis they end in, if they do."""
+        axes = self.scope.point(codes).keys() - self.choice.keys()
         for met, step in enumerate(steps):
             if isinstance(value, Mapping) and step in value:
                 value = value[step]
@@ -241,7 +242,7 @@ class Element:
             else:
                 return met, ""
             axis = value[1:] if isinstance(value, str) and value.startswith("$") else None
-            if axis in self.sites.axes.index and axis not in self.choice:
+            if axis in axes:
                 return met + 1, f"axes.{axis}"
         return len(steps), ""
 

@@ -279,8 +279,8 @@ class Linker:
         if chosen is None:
             return None
         if chosen.used:
-            ((target, there),) = chosen.used.spots(codes)
-            return self._instances[id(target)][there]
+            spots = chosen.used.spots(codes)  # none if there is no such node, which was said
+            return self._instances[id(spots[0][0])][spots[0][1]] if spots else Instance(chosen, ())
         try:
             ids = [
                 self._stage(site, chosen, element, moves, codes)

@@ -307,7 +307,8 @@ class Grammar:
         where = f"methods.{method}"
         if not NAME.fullmatch(method):
             self.note(where, "a method is named with letters, digits, _ and -, beginning with a letter")
-        if MODEL not in nodes and MODEL not in self.broken:
+        written = self.document.methods[method]
+        if isinstance(written, dict) and MODEL not in written:
             self.note(where, f"a method needs a node `{MODEL}`, the network that gets evaluated")
         for name in nodes.keys() & evaluate.keys():
             self.note(

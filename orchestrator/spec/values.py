@@ -73,6 +73,10 @@ class Condition:
         """The axes it looks at."""
         return [axis for axis, _ in self.wanted]
 
+    def without(self, axis: str) -> Condition:
+        """The condition less what it says about ``axis``."""
+        return Condition(tuple(pair for pair in self.wanted if pair[0] != axis), self.where)
+
     def holds(self, point: Mapping[str, Any]) -> bool:
         """Whether it holds at ``point``, which lacks the axes that do not exist there."""
         return all(

@@ -61,7 +61,7 @@ def test_a_trial_depends_on_the_axes_of_its_evaluation_too(sweeps):
 def test_a_node_depends_on_fields_defaults_each_when_overrides_and_what_it_reads(sweeps):
     plan = sweeps.plan("""
         axes:
-          {field: [1], default: [1], listed: [1], chosen: [1], moved: [1], over: [1], pinned: [1, 2], used: [1]}
+          {field: [1], default: [1], listed: [1], chosen: [1], moved: [1], over: [1], pinned: [1], used: [1]}
         methods:
           m:
             base: {stage: make, value: [$moved, $pinned]}
