@@ -171,7 +171,7 @@ def _instance(kind: type, data: Mapping[str, Any], where: str, problems: list[Pr
     before = len(problems)
     types_by_name = field_types(kind)
     values: dict[str, Any] = {}
-    for key in data.keys() - types_by_name.keys():
+    for key in sorted(data.keys() - types_by_name.keys(), key=str):
         problems.append(
             Problem(_join(where, str(key)), unknown(f"field of {name_of(kind)}", key, types_by_name))
         )

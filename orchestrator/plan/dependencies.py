@@ -198,6 +198,7 @@ class Sites:
         for axis, _ in reference.pins:
             if axis not in self.axes.index and axis not in target.keys:
                 self.note(reference.where, unknown("axis", axis, [*self.axes.names, *target.keys]))
+                return None
         return target
 
     def note(self, where: str, what: str) -> None:

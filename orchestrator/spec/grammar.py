@@ -118,7 +118,7 @@ class Grammar:
         if not isinstance(found, dict) or not isinstance(found.get("values"), list):
             self.note(where, f"must be a list of values, or {{values: [...], only: {{...}}}}, got {raw!r}")
             found = {}
-        for key in found.keys() - {"values", "only"}:
+        for key in sorted(found.keys() - {"values", "only"}):
             self.note(f"{where}.{key}", unknown("key of an axis", key, ("values", "only")))
         only = self.mapping(found, "only", where)
         if name == METHOD and only:
@@ -212,7 +212,7 @@ class Grammar:
         when = self.mapping(raw, "when", where)
         condition = None if when is None else self.condition(when, f"{where}.when")
         if "use" in raw:
-            for key in raw.keys() - {"use", "when"}:
+            for key in sorted(raw.keys() - {"use", "when"}):
                 self.note(
                     f"{where}.{key}", "beside `use` only `when` may stand: the node is another node's work"
                 )
@@ -230,7 +230,7 @@ class Grammar:
             where,
             condition,
             stage=stage,
-            fields=self.fields(fields, where),
+            fields=fields,
             reads={role: self.references(given, f"{where}.reads.{role}") for role, given in reads.items()},
             lists=frozenset(role for role, given in reads.items() if isinstance(given, list)),
             each=self.each(raw, where),
@@ -263,10 +263,9 @@ class Grammar:
 
     def fields(self, raw: Mapping[str, Any], where: str) -> Mapping[str, Any]:
         """Fields, less the keys that mean something else where a node stands."""
-        for key in ("reads", "each", "when", "use", "stage") if where.startswith("defaults") else ():
-            if key in raw:
-                self.note(f"{where}.{key}", f"defaults hold fields; `{key}` belongs to a node")
-        return raw
+        for key in sorted(raw.keys() & NODE_KEYS):
+            self.note(f"{where}.{key}", f"defaults hold fields; `{key}` belongs to a node")
+        return {key: value for key, value in raw.items() if key not in NODE_KEYS}
 
     def references(self, given: Any, where: str) -> tuple[Reference, ...]:
         """A reference, or a list of them."""
@@ -279,7 +278,7 @@ class Grammar:
     def reference(self, given: Any, where: str) -> Reference | None:
         """``[method.]node[@{axis: value}][/part]``, or the same as a mapping."""
         if isinstance(given, dict) and isinstance(given.get("node"), str):
-            for key in given.keys() - {"node", "at", "part"}:
+            for key in sorted(given.keys() - {"node", "at", "part"}):
                 self.note(f"{where}.{key}", unknown("key of a reference", key, ("node", "at", "part")))
             method, _, node = given["node"].rpartition(".")
             pins = self.mapping(given, "at", where) or {}
@@ -310,7 +309,7 @@ class Grammar:
         written = self.document.methods[method]
         if isinstance(written, dict) and MODEL not in written:
             self.note(where, f"a method needs a node `{MODEL}`, the network that gets evaluated")
-        for name in nodes.keys() & evaluate.keys():
+        for name in sorted(nodes.keys() & evaluate.keys()):
             self.note(
                 f"{where}.{name}", "a node of this name stands under evaluate; name one of them otherwise"
             )
@@ -320,6 +319,7 @@ class Grammar:
         known = {*evaluate, *(name for nodes in methods.values() for name in nodes)}
         known |= {f"{method}.{name}" for method, nodes in methods.items() for name in (*nodes, *evaluate)}
         found = []
+        forbidden = NODE_KEYS | SEARCH_KEYS
         for index, raw in enumerate(self.document.overrides):
             where = f"overrides[{index}]"
             when = None if raw.when is None else self.condition(raw.when, f"{where}.when")
@@ -328,10 +328,14 @@ class Grammar:
             for name, fields in raw.set.items():
                 if name not in known and name.rpartition(".")[2] not in self.broken:
                     self.note(f"{where}.set.{name}", unknown("node", name, known))
-                for key in fields.keys() & (NODE_KEYS | SEARCH_KEYS):
+                for key in sorted(fields.keys() & forbidden):
                     self.note(
                         f"{where}.set.{name}.{key}", f"an override sets fields; it cannot change `{key}`"
                     )
             resources = {name: given.model_dump(exclude_none=True) for name, given in raw.resources.items()}
-            found.append(Override(when, raw.set, resources, where))
+            allowed = {
+                name: {key: value for key, value in fields.items() if key not in forbidden}
+                for name, fields in raw.set.items()
+            }
+            found.append(Override(when, allowed, resources, where))
         return tuple(found)
