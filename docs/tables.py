@@ -1,0 +1,109 @@
+"""The table of stages in docs/sweeps.md, made from the stages: ``python -m docs.tables`` writes it anew.
+
+Fields and roles are read from the classes. Metrics are those of a run: no class lists them.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, get_args
+
+import orchestrator
+from orchestrator.build import data_of, field_types, find, is_component, names, package_of
+from orchestrator.identity import default_of
+from orchestrator.spec import STAGES
+from orchestrator.stage import Role, Stage
+from orchestrator.storage import open_store
+
+PAGE = Path(__file__).parent / "sweeps.md"
+BEGIN, END = "<!-- stages: made by python -m docs.tables -->\n", "<!-- end of stages -->\n"
+ROLES = {
+    Role.ONE: "`{}`",
+    Role.OPTIONAL: "`{}` or nothing",
+    Role.LIST: "`{}` (list)",
+    Role.OPTIONAL_LIST: "`{}` (list) or nothing",
+}
+#: Every stage there is, as small as it can be.
+EVERY_STAGE = """
+name: every-stage
+axes: {seed: [0]}
+methods:
+  all:
+    start:  {stage: initialise, architecture: {name: mlp, hidden: [4]}, dataset: digits, seed: $seed}
+    base:   {stage: train, reads: {model: start}, seed: $seed, epochs: 1}
+    model:  {stage: prune, reads: {model: base}, criterion: magnitude, sparsity: 0.5}
+evaluate:
+  clean:    {stage: classify, reads: {model: model}}
+  robust:   {stage: attack, reads: {model: model}, attack: {name: fgsm, epsilon: 8/255}}
+  features: {stage: features, reads: {model: model}}
+  ood:      {stage: detect, reads: {train: features, inside: features, outside: features}, detector: msp}
+"""
+
+
+def stages_table() -> str:
+    """The table of all stages in Markdown: what each reads, its fields and its metrics."""
+    metrics = metrics_of_stages()
+    lines = ["| stage | reads | fields | metrics |", "| --- | --- | --- | --- |"]
+    for name in names(STAGES):
+        kind = find(STAGES, name)
+        reads = ", ".join(ROLES[role].format(said) for said, role in kind.roles.items()) or "nothing"
+        found = ", ".join(f"`{metric}`" for metric in metrics[name])
+        lines.append(f"| `{name}` | {reads} | {', '.join(fields(kind))} | {found} |")
+    return "\n".join(lines) + "\n"
+
+
+def fields(kind: type[Stage]) -> Iterator[str]:
+    """The fields of a stage as YAML with their defaults; one without a default is bold."""
+    types = field_types(kind)
+    for field in dataclasses.fields(kind):
+        default = default_of(field)
+        needed = default is dataclasses.MISSING
+        text = f"**`{field.name}`**" if needed else f"`{field.name}: {default_text(default)}`"
+        folders = [
+            package_of(base)
+            for base in (types[field.name], *get_args(types[field.name]))
+            if is_component(base)
+        ]
+        yield f"{text} ({folders[0].rpartition('.')[2]})" if folders else text
+
+
+def default_text(default: Any) -> str:
+    """A default as it would stand in a sweep file; a component by its name."""
+    found = data_of(default)
+    name = found["name"] if isinstance(found, Mapping) and "name" in found else found
+    return name if isinstance(name, str) else json.dumps(name)
+
+
+def metrics_of_stages() -> dict[str, list[str]]:
+    """Stage -> the names of its metrics, from a run of each.
+
+    Raises:
+        LookupError: a stage is not run here.
+    """
+    found: dict[str, list[str]] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "every_stage.yaml"
+        file.write_text(EVERY_STAGE, encoding="utf-8")
+        plan, store = orchestrator.load(file).plan(), open_store(Path(folder) / "results")
+        orchestrator.run(plan, store, engine="inline")
+        for manifest in store.manifests(plan.addresses).values():
+            found[manifest.stage] = list(manifest.metrics)
+    for name in names(STAGES):
+        if name not in found:
+            raise LookupError(f"docs/tables.py: EVERY_STAGE must run the stage {name!r}, to know its metrics")
+    return found
+
+
+def with_table(text: str, table: str) -> str:
+    """The page ``text`` with ``table`` between its marks."""
+    before, _, rest = text.partition(BEGIN)
+    _, _, after = rest.partition(END)
+    return f"{before}{BEGIN}{table}{END}{after}"
+
+
+if __name__ == "__main__":
+    PAGE.write_text(with_table(PAGE.read_text(encoding="utf-8"), stages_table()), encoding="utf-8")
