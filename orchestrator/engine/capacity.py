@@ -8,6 +8,7 @@ makes room.
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from operator import attrgetter
@@ -46,13 +47,15 @@ class Seat:
     spare: bool = False
     """Idle or not there yet, and nothing of its shape is ready; or idle and told to leave."""
     leaving: bool = False
+    settled: bool = False
+    """There so long that it may be asked to leave: two shapes must not chase each other away."""
     overdue: bool = False
     """Asked for long ago: what looks free is held by somebody else."""
 
 
 @dataclass(frozen=True, slots=True)
 class Demand:
-    """How many more workers of a shape have something to do at once."""
+    """How many stages of a shape are ready and have no worker that is there."""
 
     shape: Resources
     count: int
@@ -88,7 +91,7 @@ def arrange(
     """
     plan = _Plan(machines, seats, math.inf if limit is None else limit, growth)
     for demand in sorted(demands, key=attrgetter("starving"), reverse=True):
-        for _ in range(demand.count):
+        for _ in range(demand.count - plan.coming[demand.shape]):
             if not plan.serve(demand):
                 break
     return plan.changes
@@ -173,54 +176,62 @@ class _Plan:
         for seat in seats:
             at.setdefault(seat.machine, []).append(seat)
         self._sites = [_Site(machine, at.get(machine.id, [])) for machine in machines]
+        self.coming: Counter[Resources] = Counter()
+        """Who was asked for and will find a place, by shape."""
+        self._placeless: Counter[Resources] = Counter()
         for seat in at.get(None, []):
-            if seat.overdue or not any(site.add(seat) for site in self._sites):
-                self._help(seat)
-
-    def _help(self, waiting: Seat) -> None:
-        """Make room for a worker that was asked for and has no place."""
-        spare = [
-            seat for site in self._sites for seat in site.seats if seat.spare and seat.shape != waiting.shape
-        ]
-        chosen = spare[:1] if waiting.overdue else self._fewest(waiting.shape, spare)
-        if chosen and not waiting.spare:
-            self.changes.give_up += self._remove(chosen)
-            any(site.add(waiting) for site in self._sites)
+            placed = any(site.add(seat) for site in self._sites)
+            (self.coming if placed else self._placeless)[seat.shape] += 1
+            if seat.overdue:
+                self._give_up(self._spare(seat.shape)[:1])
 
     def serve(self, demand: Demand) -> bool:
         """Find room for one more worker of the shape; whether it is worth asking for yet another."""
-        full = self._count >= self._limit
-        if not full and any(site.add(Seat(NEW, demand.shape)) for site in self._sites):
-            self._start(demand.shape)
-            return True
-        others = [seat for site in self._sites for seat in site.seats if seat.shape != demand.shape]
-        spare = [seat for seat in others if seat.spare]
-        chosen = self._fewest(demand.shape, spare)
+        shape = demand.shape
+        full = self._count >= self._limit and not self._placeless[shape]
+        if not full and self._place(shape):
+            return self._start(shape)
+        spare = self._spare(shape)
+        chosen = self._fewest(shape, spare)
         if chosen:
-            self.changes.give_up += self._remove(chosen)
-            any(site.add(Seat(NEW, demand.shape)) for site in self._sites)
-            self._start(demand.shape)
-            return True
+            self._give_up(chosen)
+            self._place(shape)
+            return self._start(shape)
         if demand.starving:
-            busy = [
-                seat for seat in others if not seat.spare and seat.key != NEW and seat.shape in demand.over
-            ]
+            busy = [seat for seat in self._seats() if seat.settled and seat.shape in demand.over]
             busy.sort(key=lambda seat: (not seat.leaving, seat.gpus))
-            chosen = self._fewest(demand.shape, [*spare, *busy])
+            chosen = self._fewest(shape, [*spare, *(seat for seat in busy if not seat.spare)])
             if chosen:
                 # What they free is kept for this shape: nobody else may be put there meanwhile.
                 self.changes.leave += self._remove(chosen)
-                any(site.add(Seat(NEW, demand.shape)) for site in self._sites)
+                self._place(shape)
                 return False
-        if self._growth > 0 and not full:
-            self._growth -= 1
-            self._start(demand.shape)
-            return True
+        if (self._growth > 0 or self._placeless[shape]) and not full:
+            self._growth -= not self._placeless[shape]
+            return self._start(shape)
         return False
 
-    def _start(self, shape: Resources) -> None:
-        self.changes.start.append(shape)
-        self._count += 1
+    def _place(self, shape: Resources) -> bool:
+        return any(site.add(Seat(NEW, shape)) for site in self._sites)
+
+    def _start(self, shape: Resources) -> bool:
+        """Ask for a worker, unless one waits already for the place that it now has."""
+        if self._placeless[shape]:
+            self._placeless[shape] -= 1
+        else:
+            self.changes.start.append(shape)
+            self._count += 1
+        return True
+
+    def _spare(self, shape: Resources) -> list[Seat]:
+        """Who can go for a worker of another ``shape``."""
+        return [seat for seat in self._seats() if seat.spare and seat.shape != shape]
+
+    def _seats(self) -> Iterable[Seat]:
+        return (seat for site in self._sites for seat in site.seats)
+
+    def _give_up(self, chosen: Sequence[Seat]) -> None:
+        self.changes.give_up += self._remove(chosen)
 
     def _fewest(self, shape: Resources, candidates: Sequence[Seat]) -> Sequence[Seat]:
         """The candidates on one machine that must go; empty if that would not help."""

@@ -6,6 +6,7 @@ import json
 import logging
 import math
 import os
+import socket
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -21,6 +22,7 @@ from orchestrator.stage import Resources
 
 GIB = 2**30
 LOCAL = "local"
+KNOCK_SECONDS = 10.0
 
 
 @contextmanager
@@ -45,8 +47,11 @@ def joined(address: str | None, *, cpus: int | None, object_store_bytes: int) ->
             "object_store_memory": object_store_bytes,
         }
     try:
+        _knock(address)
         ray.init(**options)
-    except ConnectionError as error:
+    except OSError as error:
+        if address == LOCAL:
+            raise
         raise InputError(
             f"--address {address}: no Ray cluster answers there ({error}); "
             "start one, or leave the address out to run on this machine"
@@ -55,6 +60,22 @@ def joined(address: str | None, *, cpus: int | None, object_store_bytes: int) ->
         yield
     finally:
         ray.shutdown()
+
+
+def _knock(address: str) -> None:
+    """Try the door before Ray does, which waits for minutes.
+
+    Raises:
+        InputError: the address is one of Ray Client, which cannot do what a driver needs.
+        OSError: nobody is there.
+    """
+    if address.startswith("ray://"):
+        raise InputError(
+            f"--address {address}: Ray Client is not supported; give the cluster's own host:6379"
+        )
+    host, colon, port = address.rpartition(":")
+    if colon and port.isdigit():
+        socket.create_connection((host.strip("[]"), int(port)), timeout=KNOCK_SECONDS).close()
 
 
 def machines() -> list[Machine]:

@@ -28,6 +28,7 @@ class Member:
     shape: Resources
     actor: Any
     since: float
+    """When it was asked for, then when it was there."""
     place: Place | None = None
     """None until it is there."""
     stages: deque[int] = field(default_factory=deque)

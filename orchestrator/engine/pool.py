@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass
 from queue import Empty
 
@@ -31,6 +31,8 @@ AHEAD = 2
 FALSE_STARTS = 5
 #: So many workers are asked for at once; the next tick asks for more.
 BATCH = 64
+#: A worker that is not there by then waits for what somebody else holds.
+OVERDUE_SECONDS = 60.0
 #: At least so many workers wait where an autoscaler may see them.
 GROWTH = 4
 
@@ -126,7 +128,7 @@ class Pool:
             case Asked():
                 self._stop(now)
             case Ready(member, place) if not member.gone:
-                member.place = place
+                member.place, member.since = place, now
                 self._false_starts = 0
                 self._hungry.pop(member.shape, None)
             case Ended(member, stage, outcome) if not member.gone:
@@ -257,34 +259,38 @@ class Pool:
             member.leaving = member.key in changes.leave
         for shape in changes.start:
             self._crew.start(shape, now)
-            self._hungry.pop(shape, None)
 
     def _demands(self, now: float) -> list[Demand]:
         """What is ready and has no worker, by urgency."""
         queue = self._run.queue
-        waiting: dict[Resources, int] = defaultdict(int)
-        for member in self._crew.members.values():
-            waiting[member.shape] += member.place is None
-        there = {member.shape for member in self._crew.members.values() if not member.leaving}
+        members = self._crew.members.values()
+        there = {member.shape for member in members if member.place is not None and not member.leaving}
+        waiting = Counter(member.shape for member in members if member.place is None)
         found = []
         shapes = self._ready_shapes()
         for shape in shapes:
-            count = queue.ready(shape) - waiting[shape]
-            if count <= 0:
-                self._hungry.pop(shape, None)
-                continue
             since = self._hungry.setdefault(shape, now)
             urgency = queue.urgency(shape)
-            over = there if shape not in there else {s for s in there if queue.urgency(s) < urgency}
+            others = {member.shape for member in members} - {shape}
+            over = {s for s in others if queue.urgency(s) < urgency} if shape in there else others
             starving = now - since >= self._limits.patience_seconds
-            found.append(Demand(shape, min(count, BATCH), starving, over - {shape}))
+            count = min(queue.ready(shape), waiting[shape] + BATCH)
+            found.append(Demand(shape, count, starving, over))
         for shape in self._hungry.keys() - set(shapes):
             del self._hungry[shape]
         return found
 
     def _seat(self, member: Member, now: float) -> Seat:
         unused = not member.stages and (member.leaving or not self._run.queue.ready(member.shape))
-        overdue = member.place is None and now - member.since > self._limits.patience_seconds
+        age = now - member.since
         if member.place is None:
-            return Seat(member.key, member.shape, spare=unused, leaving=member.leaving, overdue=overdue)
-        return Seat(member.key, member.shape, member.place.machine, member.place.gpus, unused, member.leaving)
+            return Seat(member.key, member.shape, spare=unused, overdue=age > OVERDUE_SECONDS)
+        return Seat(
+            member.key,
+            member.shape,
+            member.place.machine,
+            member.place.gpus,
+            spare=unused,
+            leaving=member.leaving,
+            settled=age >= self._limits.patience_seconds,
+        )

@@ -62,10 +62,10 @@ def test_at_the_limit_a_spare_worker_goes_although_there_is_room():
 
 
 def test_a_starving_shape_makes_a_busy_worker_leave_and_keeps_its_place():
-    seats = [Seat(0, ONE, "a"), Seat(1, ONE, "a")]
+    seats = [Seat(0, ONE, "a", settled=True), Seat(1, ONE, "a", settled=True)]
     demands = [Demand(ONE, 5), Demand(TWO, 1, starving=True, over={ONE})]
     assert arrange([Machine("a", 2.0)], seats, demands) == Changes([], [], [0, 1])
-    left = [Seat(0, ONE, "a", spare=True, leaving=True), Seat(1, ONE, "a", leaving=True)]
+    left = [Seat(0, ONE, "a", spare=True, leaving=True), Seat(1, ONE, "a", leaving=True, settled=True)]
     assert arrange([Machine("a", 2.0)], left, demands).start == []  # what 0 would free is not given to ONE
     gone = [Seat(key, ONE, "a", spare=True, leaving=True) for key in (0, 1)]
     assert arrange([Machine("a", 2.0)], gone, demands) == Changes([TWO], [0, 1])
@@ -73,7 +73,13 @@ def test_a_starving_shape_makes_a_busy_worker_leave_and_keeps_its_place():
 
 def test_a_starving_shape_spares_those_it_does_not_precede():
     demands = [Demand(TWO, 1, starving=True, over=())]
-    assert arrange([Machine("a", 2.0)], [Seat(0, ONE, "a"), Seat(1, ONE, "a")], demands) == Changes()
+    seats = [Seat(0, ONE, "a", settled=True), Seat(1, ONE, "a", settled=True)]
+    assert arrange([Machine("a", 2.0)], seats, demands) == Changes()
+
+
+def test_a_starving_shape_does_not_chase_away_who_has_only_just_come():
+    demands = [Demand(TWO, 1, starving=True, over={ONE})]
+    assert arrange([Machine("a", 2.0)], [Seat(0, ONE, "a"), Seat(1, ONE)], demands) == Changes()
 
 
 def test_shares_of_a_gpu_are_packed_and_not_split_over_two():
@@ -106,7 +112,13 @@ def test_an_autoscaler_is_shown_what_is_missing_and_not_too_much_of_it():
 
 def test_a_spare_worker_goes_for_one_that_was_asked_for_and_lost_its_place():
     seats = [Seat(0, ONE, "a", spare=True), Seat(1, TWO)]
-    assert arrange([Machine("a", 2.0)], seats, []) == Changes([], [0])
+    assert arrange([Machine("a", 2.0)], seats, [Demand(TWO, 1)]) == Changes([], [0])
+
+
+def test_who_waits_in_vain_may_starve_and_is_not_asked_for_twice():
+    seats = [Seat(0, ONE, "a", settled=True), Seat(1, TWO)]
+    assert arrange([Machine("a", 2.0)], seats, [Demand(TWO, 1, True, over={ONE})]) == Changes([], [], [0])
+    assert arrange([Machine("a", 2.0)], seats, [Demand(TWO, 1)], growth=4) == Changes()
 
 
 def test_a_spare_worker_goes_for_one_that_waits_too_long_for_what_looks_free():

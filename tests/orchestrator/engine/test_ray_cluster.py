@@ -1,0 +1,77 @@
+"""A cluster that nodes join and leave."""
+
+from __future__ import annotations
+
+import pytest
+from conftest import stages_importable
+from plans import SmallPlan
+
+from orchestrator.engine.ray_pool import RayPool
+from orchestrator.errors import InputError
+
+pytestmark = [pytest.mark.ray, pytest.mark.slow]
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    from ray.cluster_utils import Cluster
+
+    with stages_importable():
+        started = Cluster(
+            initialize_head=True, head_node_args={"num_cpus": 1, "object_store_memory": 80 * 2**20}
+        )
+        yield started
+        started.shutdown()
+
+
+def add_node(cluster, **options):
+    with stages_importable():
+        return cluster.add_node(object_store_memory=80 * 2**20, wait=True, **options)
+
+
+def test_a_node_that_joins_later_is_used_and_one_that_goes_takes_only_its_own_tries(
+    cluster, store, folder, heard, monkeypatch
+):
+    monkeypatch.setenv("RAY_ADDRESS", cluster.address)
+    plan = SmallPlan()
+    for number in range(60):
+        plan.add("sleep", seconds=0.5, folder=folder, number=number)
+    nodes, workers = [], set()
+
+    def join_and_go(event):
+        if event["kind"] == "started":
+            workers.add(event["worker"])
+        if len(heard.of("finished")) == 2 and not nodes:
+            nodes.append(add_node(cluster, num_cpus=2))
+        if len(workers) == 3 and len(nodes) == 1:
+            cluster.remove_node(nodes[0], allow_graceful=False)
+            nodes.append(None)
+
+    summary = RayPool().drain(plan, store, heard, listener=join_and_go)
+    assert len(nodes) == 2
+    assert (summary.done, summary.failed) == (60, ())
+    assert {event["cause"] for event in heard.of("retried")} == {"system"}
+    assert len(heard.of("retried")) <= 2
+
+
+def test_a_shape_that_fits_no_node_is_refused_unless_the_cluster_grows(cluster, store, folder, heard):
+    plan = SmallPlan()
+    plan.add("sleep", seconds=0.0, folder=folder, cpus=3.0)
+    with pytest.raises(InputError, match="asks for cpus: 3"):
+        RayPool(address=cluster.address).drain(plan, store, heard)
+    # With an autoscaler it is none: the worker is asked for, and comes with the node.
+    small = plan.add("sleep", seconds=0.0, folder=folder, number=1)
+
+    def grow(event):
+        if event["kind"] == "finished" and event["address"] == plan.addresses[small]:
+            add_node(cluster, num_cpus=4)
+
+    pool = RayPool(address=cluster.address, autoscaler=True)
+    assert pool.drain(plan, store, heard, listener=grow).done == 2
+
+
+def test_an_address_where_no_cluster_answers_is_refused(store, heard):
+    plan = SmallPlan()
+    plan.add("add", number=1)
+    with pytest.raises(InputError, match="no Ray cluster answers there"):
+        RayPool(address="127.0.0.1:1").drain(plan, store, heard)
