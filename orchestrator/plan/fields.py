@@ -149,24 +149,32 @@ class Element:
             SpecError: its fields are wrong, or do not go with what it reads.
         """
         data = self.data(codes)
-        problems = [
-            Problem(
-                name,
-                f"the axis {absent.axis!r} does not exist"
-                + (f" where {said} (see its `only`)" if (said := self.scope.said(codes)) else ""),
-            )
-            for name, value in data.items()
-            for absent in _absent(value)
-            if absent.axis in self.sites.axes.index  # an unknown one was said
-        ]
-        if problems or any(True for value in data.values() for _ in _absent(value)):
-            raise SpecError(problems)
+        if absent := {name: list(_absent(value)) for name, value in data.items() if any(_absent(value))}:
+            raise SpecError(self._without(data, absent, codes))
         stage = build.build_class(self.kind, data)
         try:
             stage.check(tuple(self.alternative.reads))
         except ValueError as error:
             raise SpecError([Problem("", str(error))]) from None
         return stage
+
+    def _without(
+        self, data: Mapping[str, Any], absent: Mapping[str, list[Absent]], codes: Codes
+    ) -> Iterator[Problem]:
+        """What is wrong where axes do not exist that fields ask for, and with the other fields."""
+        said = self.scope.said(codes)
+        there = f" where {said} (see its `only`)" if said else ""
+        for name, missing in absent.items():
+            for axis in {
+                each.axis for each in missing
+            } & self.sites.axes.index.keys():  # an unknown one was said
+                yield Problem(name, f"the axis {axis!r} does not exist{there}")
+        try:
+            build.build_class(self.kind, {name: value for name, value in data.items() if name not in absent})
+        except SpecError as error:
+            yield from (
+                problem for problem in error.problems if problem.where and problem.where not in absent
+            )
 
     @cached_property
     def order(self) -> tuple[str, ...]:
@@ -186,9 +194,9 @@ class Element:
             text = self._texts.get(key)
             if text is None:
                 text = self._first(codes, key)
-            if text == WRONG:
-                return None
             parts.append(text)
+        if WRONG in parts:
+            return None
         return "".join(parts)[:-1]
 
     @cached_property
@@ -226,6 +234,8 @@ class Element:
             when = layer.override.when if layer.override else None
             if when is None or self.sites.axes.holds(when, raw):
                 met, inside = self._follow(layer.fields, steps, codes)
+                if met == len(steps) and problem.what.startswith("unknown field"):
+                    inside = ""  # the key is wrong, not the value behind it
                 if met and met >= depth:  # the last layer that goes as deep
                     where, rest, depth = inside or layer.where, steps[met:] if inside else steps, met
         said = "".join(f"[{step}]" if step.isdigit() else f".{step}" for step in rest)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator.errors import InputError, Problem, SpecError
-from orchestrator.spec.document import read_document
+from orchestrator.spec.document import DECIDING, read_document
 from orchestrator.spec.grammar import Grammar
 from orchestrator.spec.source import read_file, read_value
 from orchestrator.spec.sweep import Sweep, Table
@@ -26,15 +26,15 @@ def load(path: str | Path, *, package: str = STAGES, set_: Sequence[str] = (), y
     data = read_file(path)
     for setting in set_:
         _apply(data, setting)
-    document, problems, complete = read_document(data)
+    document, problems, unread = read_document(data)
     if document is None:
         raise SpecError(_placed(path, problems))
-    grammar = Grammar(document, path, package)
+    grammar = Grammar(document, path, package, unread)
     sweep = grammar.sweep(large=yes)
     problems += grammar.problems
     if problems:
         # the rest of the file is checked too: all of its problems are said at once
-        more = _planning(sweep) if complete else []
+        more = _planning(sweep) if not unread & DECIDING else []
         raise SpecError([*_placed(path, problems), *more])
     return sweep
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from difflib import get_close_matches
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
@@ -121,24 +122,30 @@ _KINDS: dict[str, type[BaseModel]] = {
 }
 
 
-def read_document(data: Any) -> tuple[Document | None, list[Problem], bool]:
-    """The document, every problem of its shape, and whether what is left can be planned.
+def read_document(data: Any) -> tuple[Document | None, list[Problem], frozenset[str]]:
+    """The document, every problem of its shape, and the sections that could not be read.
 
     A section that cannot be read is left out, so that the rest of the file can still be checked; without
     axes or methods there is no document.
     """
     if not isinstance(data, dict):
         what = f"a sweep file is a mapping with {', '.join(sorted(NEEDED))}, got {_got(data)}"
-        return None, [Problem("", what)], False
+        return None, [Problem("", what)], frozenset()
+    problems = []
+    known = Document.model_fields.keys()
+    read = {key: value for key, value in data.items() if key in known}
+    for key in data.keys() - known:
+        problems.append(Problem(str(key), unknown("key", key, known)))
+        for near in get_close_matches(str(key), known - read.keys(), n=1):
+            read[near] = data[key]  # a misspelled section is read as what was meant
     try:
-        return Document.model_validate(data), [], True
+        return Document.model_validate(read), sorted(problems, key=str), frozenset()
     except ValidationError as error:
-        problems = list(dict.fromkeys(_problem(detail) for detail in error.errors()))
-        bad = {detail["loc"][0] for detail in error.errors() if detail["loc"]}
-    rest = {"name": "unnamed", **{key: value for key, value in data.items() if key not in bad}}
-    if not rest.keys() >= NEEDED:
-        return None, problems, False
-    return Document.model_validate(rest), problems, not bad & DECIDING
+        problems += dict.fromkeys(_problem(detail) for detail in error.errors())
+        bad = frozenset(str(detail["loc"][0]) for detail in error.errors() if detail["loc"])
+    rest = {"name": "unnamed", **{key: value for key, value in read.items() if key not in bad}}
+    document = Document.model_validate(rest) if rest.keys() >= NEEDED else None
+    return document, problems, bad
 
 
 def _problem(detail: Any) -> Problem:
@@ -146,7 +153,7 @@ def _problem(detail: Any) -> Problem:
     loc = [part for part in detail["loc"] if not str(part).startswith("function-")]  # a validator, no place
     where = re.sub(r"\.(\d+)(?=\.|$)", r"[\1]", ".".join(map(str, loc)))
     if detail["type"] == "extra_forbidden":
-        kind: type[BaseModel] = Document if len(loc) == 1 else _KINDS.get(str(loc[0]), Document)
+        kind = _KINDS.get(str(loc[0]), Document)
         if loc[0] == "overrides" and "resources" in loc[:-1]:
             kind = ResourcesDocument
         return Problem(where, unknown("key", loc[-1], kind.model_fields))

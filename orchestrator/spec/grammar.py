@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,7 @@ NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
 REFERENCE = re.compile(
     r"(?:(?P<method>[A-Za-z][\w-]*)\.)?(?P<node>[A-Za-z][\w-]*)(?:@(?P<pins>\{.*\}))?(?:/(?P<part>[\w-]+))?"
 )
+EVALUATE = "evaluate"
 #: The keys of a node that are not fields of its stage.
 NODE_KEYS = frozenset({"stage", "reads", "each", "when", "use"})
 SEARCH_KEYS = frozenset({"try", "at"})
@@ -38,8 +39,10 @@ SEARCH_KEYS = frozenset({"try", "at"})
 class Grammar:
     """Reads one document; what is wrong is noted, and left out, so that the rest is read too."""
 
-    def __init__(self, document: Document, path: Path, package: str) -> None:
+    def __init__(self, document: Document, path: Path, package: str, unread: Collection[str] = ()) -> None:
         self.document = document
+        self.unread = unread
+        """Sections that could not be read, so that names of theirs are unknown."""
         self.path = path
         self.package = package
         self.problems: list[Problem] = []
@@ -60,7 +63,8 @@ class Grammar:
             self.check_method(method, nodes, evaluate)
         if not methods:
             self.note("methods", "must name at least one method")
-        self.problems += misnamed(document, self.package, self.broken)
+        if EVALUATE not in self.unread:
+            self.problems += misnamed(document, self.package, self.broken)
         return Sweep(
             path=self.path,
             name=document.name,
@@ -68,7 +72,7 @@ class Grammar:
             axes=axes,
             methods=methods,
             evaluate=evaluate,
-            exclude=tuple(self.condition(raw, f"exclude[{i}]") for i, raw in enumerate(document.exclude)),
+            exclude=tuple(self.excluded()),
             include=tuple(self.included(raw, f"include[{i}]") for i, raw in enumerate(document.include)),
             defaults={
                 stage: self.fields(raw, f"defaults.{stage}") for stage, raw in document.defaults.items()
@@ -153,6 +157,16 @@ class Grammar:
             tuple((axis, self.plain(as_list(raw[axis]), f"{where}.{axis}")) for axis in raw if axis in known),
             where,
         )
+
+    def excluded(self) -> Iterator[Condition]:
+        """The conditions of ``exclude`` that could be read: half of one would exclude too much."""
+        for i, raw in enumerate(self.document.exclude):
+            before = len(self.problems)
+            condition = self.condition(raw, f"exclude[{i}]")
+            if not raw:
+                self.note(condition.where, "names no axis, and so excludes everything")
+            if len(self.problems) == before and len(condition.wanted) == len(raw):
+                yield condition
 
     def included(self, raw: Mapping[str, Any], where: str) -> dict[str, tuple[Any, ...]]:
         """The values an include gives, by axis; unlisted ones are welcome."""
@@ -326,7 +340,8 @@ class Grammar:
             if not raw.set and not raw.resources:
                 self.note(where, "an override needs `set` or `resources`")
             for name, fields in raw.set.items():
-                if name not in known and name.rpartition(".")[2] not in self.broken:
+                broken = EVALUATE in self.unread or name.rpartition(".")[2] in self.broken
+                if name not in known and not broken:
                     self.note(f"{where}.set.{name}", unknown("node", name, known))
                 for key in sorted(fields.keys() & forbidden):
                     self.note(
