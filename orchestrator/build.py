@@ -115,9 +115,10 @@ def build_class(kind: type[T], fields: Mapping[str, Any], where: str = "") -> T:
 
 
 def data_of(value: Any) -> Any:
-    """A component as the data that builds it: a mapping with its ``name`` and fields."""
+    """A value as the data that builds it: a component as a mapping with its ``name`` and fields."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {"name": name_of(value)} | {
+        named = any(is_component(kind) for kind in type(value).__mro__)
+        return ({"name": name_of(value)} if named else {}) | {
             field.name: data_of(getattr(value, field.name)) for field in dataclasses.fields(value)
         }
     if isinstance(value, list | tuple):
