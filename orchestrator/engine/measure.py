@@ -7,11 +7,14 @@ import gc
 import math
 import os
 import re
+import resource
 from collections.abc import Mapping
 from contextlib import suppress
 from numbers import Real
 from pathlib import Path
 from typing import Any
+
+STATM = Path("/proc/self/statm")
 
 
 def numbers(given: Mapping[str, Any], kind: str) -> dict[str, float]:
@@ -34,8 +37,10 @@ def numbers(given: Mapping[str, Any], kind: str) -> dict[str, float]:
 
 
 def resident_bytes() -> int:
-    """The memory this process holds now."""
-    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGESIZE")
+    """The memory this process holds now; where the kernel does not tell, the most it ever held."""
+    if not STATM.exists():
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return int(STATM.read_text().split()[1]) * os.sysconf("SC_PAGESIZE")
 
 
 def clean_up() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections import Counter, defaultdict
+from collections import Counter
 from dataclasses import dataclass
 from queue import Empty
 
@@ -14,7 +14,7 @@ from orchestrator.engine.control import Report
 from orchestrator.engine.crew import Asked, Crew, Died, Ended, Looked, Member, Message, Ready
 from orchestrator.engine.retry import Trouble
 from orchestrator.engine.run import Run
-from orchestrator.engine.shapes import Shapes
+from orchestrator.engine.shapes import Shapes, covers
 from orchestrator.engine.signals import stopping
 from orchestrator.engine.work import Summary, Work
 from orchestrator.engine.worker import Outcome, Settings
@@ -104,10 +104,8 @@ class Pool:
     def _begin(self, now: float) -> None:
         """Give out what is ready, and see to it that there are workers for it."""
         self._run.resume()
-        idle = self._idle()
-        for shape in self._ready_shapes():
-            for member in idle.get(shape, ()):
-                self._feed(member, now)
+        for member in self._idle():
+            self._feed(member, now)
         if now >= self._next_plan:
             self._next_plan = now + TICK_SECONDS
             self._arrange(now)
@@ -143,15 +141,21 @@ class Pool:
     # Stages
 
     def _feed(self, member: Member, now: float) -> None:
-        """Send ``member`` the most urgent stage of its shape, and one ahead where both are quick."""
+        """Send ``member`` the most urgent stage of its shape, and one ahead where both are quick.
+
+        A worker whose own shape has nothing ready takes a stage of a smaller one: to start a worker for it
+        takes longer than most stages do.
+        """
         queue = self._run.queue
         while len(member.stages) < AHEAD and not (member.leaving or member.spoiled or self._deadline):
-            upcoming = queue.peek(member.shape)
+            smaller = (s for s in self._ready_shapes() if covers(member.shape, s))
+            shape = member.shape if queue.ready(member.shape) else next(smaller, member.shape)
+            upcoming = queue.peek(shape)
             if upcoming is None or (
                 member.stages and not (self._is_quick(member.stages[0]) and self._is_quick(upcoming))
             ):
                 return
-            stage = self._run.take(member.shape)
+            stage = self._run.take(shape)
             assert stage is not None
             self._crew.send(member, stage, self._run.job(stage))
             if len(member.stages) == 1:
@@ -239,12 +243,9 @@ class Pool:
     def _busy(self) -> bool:
         return any(member.stages for member in self._crew.members.values())
 
-    def _idle(self) -> dict[Resources, list[Member]]:
-        found: dict[Resources, list[Member]] = defaultdict(list)
-        for member in self._crew.members.values():
-            if member.place is not None and not member.stages and not member.leaving:
-                found[member.shape].append(member)
-        return found
+    def _idle(self) -> list[Member]:
+        members = self._crew.members.values()
+        return [m for m in members if m.place is not None and not m.stages and not m.leaving]
 
     def _arrange(self, now: float) -> None:
         """Start and give up workers so that what is ready has a place."""

@@ -11,6 +11,16 @@ from orchestrator.plan import Plan
 from orchestrator.stage import Resources
 
 
+def covers(larger: Resources, smaller: Resources) -> bool:
+    """Whether a worker of one shape has all that a stage of the other asks for, on the same kind of device."""
+    return (
+        larger.cpus >= smaller.cpus
+        and larger.memory_gib >= smaller.memory_gib
+        and larger.gpus >= smaller.gpus
+        and bool(larger.gpus) == bool(smaller.gpus)
+    )
+
+
 class Shapes:
     """What each stage really asks for; without GPUs (``gpus=False``) a share of one counts as 0."""
 

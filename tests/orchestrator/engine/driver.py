@@ -12,7 +12,7 @@ from orchestrator.storage import open_store
 
 def plan_of(folder):
     plan = SmallPlan()
-    plan.add("count", steps=150, seconds=0.05, folder=folder)
+    plan.add("count", steps=80, seconds=0.05, folder=folder)
     for number in range(1, 4):
         plan.add("add", number=number, reads={"first": 0}, folder=folder)
     return plan

@@ -13,6 +13,7 @@ from engine_stages.base import left
 from plans import Heard, SmallPlan
 
 from orchestrator.engine.inline import Inline
+from orchestrator.spec import load
 
 
 def diamond(**fields):
@@ -242,3 +243,24 @@ def test_an_output_that_vanishes_again_and_again_ends_the_tries(store, folder, h
     summary = Inline().drain(plan, store, heard, listener=destroy)
     assert [failure.cause for failure in summary.failed] == ["system"]
     assert len(left(folder, "added")) == 4  # once, and retries.system = 3 more
+
+
+def test_a_plan_of_a_sweep_file_is_drained_as_it_is(store, tmp_path, folder, heard):
+    file = tmp_path / "small.yaml"
+    file.write_text(
+        """
+        name: small
+        axes: {seed: [1, 2]}
+        methods:
+          plain: {model: {stage: add, number: $seed}}
+        evaluate:
+          again: {stage: add, reads: {first: model}, number: 10}
+        """
+    )
+    plan = load(file, package="engine_stages").plan()
+    summary = Inline().drain(plan, store, heard)
+    assert (summary.done, summary.failed) == (4, ())
+    assert store.done() == set(plan.addresses)
+    totals = sorted(manifest.metrics["total"] for manifest in store.manifests(plan.addresses).values())
+    assert totals == [1, 2, 11, 12]
+    assert "plain.model seed=1" in {event["label"] for event in heard.of("started")}

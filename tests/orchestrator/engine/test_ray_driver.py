@@ -47,12 +47,12 @@ def test_ctrl_c_in_a_terminal_saves_what_runs_and_the_same_command_continues(sto
     output, _ = again.communicate(timeout=120)
     assert again.returncode == 0, output
     assert output.splitlines()[-1] == "4 False"
-    assert [event["step"] for event in left(folder, "step")] == list(range(1, 151))
+    assert [event["step"] for event in left(folder, "step")] == list(range(1, 81))
 
 
 def test_a_killed_driver_takes_its_workers_along_and_the_same_command_continues(store, folder):
     driver = start(store, folder)
-    wait_for_step(folder, 60)
+    wait_for_step(folder, 30)
     driver.kill()
     driver.communicate(timeout=60)
     worker = left(folder, "step")[-1]["pid"]
@@ -67,7 +67,7 @@ def test_a_killed_driver_takes_its_workers_along_and_the_same_command_continues(
     assert first["step"] == 0
     assert second["step"] > 0
     steps = Counter(event["step"] for event in left(folder, "step"))
-    assert set(steps) == set(range(1, 151))
+    assert set(steps) == set(range(1, 81))
     before = [event["step"] for event in left(folder, "step") if event["pid"] == first["pid"]]
     # One interval is 10 steps of 0.05 s, and a save takes a moment.
     assert max(before) - second["step"] <= 20
