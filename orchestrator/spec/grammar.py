@@ -104,7 +104,7 @@ class Grammar:
             found.append(Axis(METHOD, tuple(self.document.methods), None, f"axes.{METHOD}"))
         for axis in found:
             for value in axis.values if axis.name == METHOD else ():
-                if value not in self.document.methods:
+                if str(value) not in self.document.methods:
                     self.note(axis.where, unknown(METHOD, value, self.document.methods))
             for other in axis.only.axes if axis.only else ():
                 if other == axis.name:
@@ -175,7 +175,7 @@ class Grammar:
             if axis not in known:
                 self.note(f"{where}.{axis}", unknown("axis", axis, known))
         for method in as_list(raw.get(METHOD, ())):
-            if method not in self.document.methods:
+            if str(method) not in self.document.methods:
                 self.note(f"{where}.{METHOD}", unknown(METHOD, method, self.document.methods))
         for axis, value in raw.items():
             if not as_list(value):

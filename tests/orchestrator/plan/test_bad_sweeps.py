@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import pytest
+import yaml
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from universe.telling import SMALL
 
 from orchestrator.errors import InputError, SpecError
 from orchestrator.spec import load
+from orchestrator.spec.source import read_text
 
 GOOD = """\
 name: test
@@ -289,3 +293,72 @@ def test_a_spec_error_holds_its_problems(workplace):
         "x.yaml: methods.m.base.count",
         "x.yaml: overrides[0].set.clean.text",
     ]
+
+
+EVERYTHING = """
+axes:
+  size: [1, 2]
+  seed: [0, 1]
+  depth: {values: [1, 2], only: {size: 2}}
+exclude: [{size: 2, seed: 1}]
+include: [{size: 3, seed: 5}]
+methods:
+  m:
+    base: {stage: make, value: $size, count: $seed}
+    search: {stage: search, try: base, at: {seed: [7, 8]}}
+    model:
+      - {when: {depth: [1, 2]}, stage: step, reads: {model: base}, attack: {name: pgd}, items: [$depth]}
+      - {when: {seed: 0}, use: base}
+      - {stage: make, reads: {model: base, settings: search}}
+evaluate:
+  clean: {stage: judge, reads: {model: model}, each: {value: [$size, 7], mark: [1]}}
+  every: {stage: join, reads: {models: ["model@{seed: all}", {node: clean, at: {value: 7}}]}}
+defaults: {make: {enemy: {steps: 3}}}
+overrides: [{when: {size: 2}, set: {clean: {text: big}}, resources: {make: {cpus: 2}}}]
+resources: {make: {gpus: 0.5}}
+retries: {error: 2}
+timeout: {make: 2h}
+store: {uri: results}
+tables: [{value: clean.accuracy, rows: [size], columns: clean.value, where: {seed: 0}}]
+"""
+ODD = [
+    *(None, [], {}, 3, -1, 0.5, "x", "$x", "$seed", "$$", "all", True),
+    *([[]], [1, "a"], {"name": "pgd"}, {"seed": []}),
+    *("model", "m.base", "model@{seed: all}", "base@{size: -1}", "clean@{value: all}", "base/best"),
+    *({"stage": "make"}, [{"use": "model"}], {"node": "base", "at": {"seed": "all"}}, {"when": {"seed": 1}}),
+]
+
+
+def places(value, path=()):
+    """The path of every value inside ``value``."""
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, item in items:
+        yield (*path, key)
+        yield from places(item, (*path, key))
+
+
+@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.data())
+def test_whatever_stands_in_a_file_is_planned_or_refused_with_a_message(workplace, data):
+    document = {"name": "test", **read_text(EVERYTHING, "x")}
+    for _ in range(data.draw(st.integers(0, 3))):
+        *parents, last = data.draw(st.sampled_from(list(places(document))))
+        place = document
+        for key in parents:
+            place = place[key]
+        if data.draw(st.booleans()):
+            place[last] = data.draw(st.sampled_from(ODD))
+        elif isinstance(place, dict):
+            keys = [last, "when", "use", "each", "reads", "try", "stage", "model", "x"]
+            place[data.draw(st.sampled_from(keys))] = place.pop(last)
+        else:
+            del place[last]
+    path = workplace / "x.yaml"
+    path.write_text(yaml.safe_dump(document))
+    try:
+        plan = load(path, package=SMALL).plan()
+    except InputError as error:
+        assert all(line.startswith(f"{path}: ") for line in str(error).split("\n"))
+    else:
+        assert plan.missing(set()) == list(range(len(plan)))
+        assert [plan.job(stage).address for stage in range(len(plan))] == plan.addresses
