@@ -12,7 +12,7 @@ from orchestrator.stage import Resources
 
 
 def covers(larger: Resources, smaller: Resources) -> bool:
-    """Whether a worker of one shape has all that a stage of the other asks for, on the same kind of device."""
+    """Whether a worker of one shape has all that a stage of the other asks for, on the same device."""
     return (
         larger.cpus >= smaller.cpus
         and larger.memory_gib >= smaller.memory_gib

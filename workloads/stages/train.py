@@ -89,6 +89,7 @@ class Train(TorchStage):
 
     def _measure(self, trained: Trained, seconds: float, space: Workspace) -> None:
         """Note the speed, and the warning that the topology hardly changed."""
+        space.measured["steps"] = trained.steps_here  # fewer than planned after an interruption
         if trained.steps_here:
             per_step = seconds / trained.steps_here
             space.measured["seconds_per_epoch"] = per_step * trained.steps / self.epochs
