@@ -26,7 +26,7 @@ def main() -> None:
     options = parser.parse_args()
     sys.path[:0] = [str(ROOT), str(STAGES)]
     os.environ["PYTHONPATH"] = os.pathsep.join([*sys.path[:2], os.environ.get("PYTHONPATH", "")])
-    from plans import SmallPlan
+    from small_plans import SmallPlan
 
     from orchestrator.engine.inline import Inline
     from orchestrator.engine.ray_pool import RayPool

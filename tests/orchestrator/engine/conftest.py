@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import logging
-import os
 from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
-from plans import Heard
+from importable import stages_importable
+from small_plans import Heard
 
 from orchestrator.storage import open_store
-
-HERE = Path(__file__).resolve().parent
 
 
 @pytest.fixture
@@ -28,18 +25,6 @@ def folder(tmp_path):
 @pytest.fixture
 def heard():
     return Heard()
-
-
-@contextmanager
-def stages_importable():
-    """Inside, processes that are started find the stages of these tests."""
-    before = os.environ.get("PYTHONPATH")
-    os.environ["PYTHONPATH"] = os.pathsep.join([str(HERE), *([before] if before else [])])
-    yield
-    if before is None:
-        del os.environ["PYTHONPATH"]
-    else:
-        os.environ["PYTHONPATH"] = before
 
 
 @contextmanager

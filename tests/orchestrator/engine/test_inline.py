@@ -10,7 +10,7 @@ import time
 
 import pytest
 from engine_stages.base import left
-from plans import Heard, SmallPlan
+from small_plans import Heard, SmallPlan
 
 from orchestrator.engine.inline import Inline
 from orchestrator.spec import load

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from conftest import stages_importable
-from plans import SmallPlan
+from importable import stages_importable
+from small_plans import SmallPlan
 
 from orchestrator.engine.ray_pool import RayPool
 from orchestrator.errors import InputError

@@ -11,9 +11,9 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from conftest import HERE, stages_importable
-from driver import plan_of
 from engine_stages.base import left
+from importable import HERE, stages_importable
+from ray_driver import plan_of
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow]
 
@@ -21,7 +21,7 @@ pytestmark = [pytest.mark.ray, pytest.mark.slow]
 def start(store, folder):
     with stages_importable():
         return subprocess.Popen(
-            [sys.executable, str(HERE / "driver.py"), store.uri, folder],
+            [sys.executable, str(HERE / "ray_driver.py"), store.uri, folder],
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from engine_stages.base import left
-from plans import SmallPlan
+from small_plans import SmallPlan
 
 from orchestrator.engine.ray_pool import RayPool
 from orchestrator.errors import InputError

@@ -10,7 +10,7 @@ from collections import Counter
 
 import pytest
 from engine_stages.base import left
-from plans import Heard, SmallPlan
+from small_plans import Heard, SmallPlan
 
 from orchestrator.engine.ray_pool import RayPool
 from orchestrator.errors import InputError

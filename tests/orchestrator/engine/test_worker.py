@@ -6,7 +6,7 @@ import threading
 
 import pytest
 from engine_stages.base import left
-from plans import SmallPlan
+from small_plans import SmallPlan
 
 from orchestrator.engine.provenance import Provenance, provenance
 from orchestrator.engine.worker import Settings, execute

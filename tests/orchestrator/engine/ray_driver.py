@@ -1,10 +1,10 @@
-"""A driver as a process of its own, for tests that interrupt or kill it: ``driver.py STORE FOLDER``."""
+"""A driver as a process of its own, for tests that interrupt or kill it: ``ray_driver.py STORE FOLDER``."""
 
 from __future__ import annotations
 
 import sys
 
-from plans import Heard, SmallPlan
+from small_plans import Heard, SmallPlan
 
 from orchestrator.engine.ray_pool import RayPool
 from orchestrator.storage import open_store
