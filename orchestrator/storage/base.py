@@ -41,6 +41,8 @@ class Bucket(ABC):
 
     parallel: ClassVar[int] = 1
     """How many requests at once are worth it; 1 where waiting is no part of the cost."""
+    page: ClassVar[int] = 1000
+    """How many objects one answer to a listing holds at most, where it comes in several."""
 
     @property
     @abstractmethod

@@ -67,9 +67,11 @@ def test_a_listing_tells_sizes_and_times_by_the_same_clock_as_now(bucket):
     assert before - 1 <= entry.modified <= after + 1
 
 
-def test_more_than_a_thousand_objects_are_listed(bucket):
-    bucket.upload(folder_of(bucket, {f"{number:04d}": b"1" for number in range(1005)}), "runs/x/")
-    assert keys(bucket, "runs/x/") == [f"runs/x/{number:04d}" for number in range(1005)]
+@pytest.mark.parametrize("count", [39, 40, 41])
+def test_a_listing_of_several_pages_is_whole(bucket, monkeypatch, count):
+    monkeypatch.setattr(type(bucket), "page", 20)
+    bucket.upload(folder_of(bucket, {f"{number:04d}": b"1" for number in range(count)}), "runs/x/")
+    assert keys(bucket, "runs/x/") == [f"runs/x/{number:04d}" for number in range(count)]
 
 
 def test_holders_are_the_folders_with_a_full_object_of_that_name(bucket):
