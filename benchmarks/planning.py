@@ -39,7 +39,6 @@ def main() -> None:
         path = Path(folder) / "large.yaml"
         path.write_text(SWEEP.format(seeds=", ".join(map(str, range(seeds)))))
         import workloads.stages.train  # noqa: F401 - the import of torch is not planning
-
         from orchestrator.spec import load
 
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

@@ -25,7 +25,7 @@ def eta_seconds(
     finished: Mapping[str, int],
     elapsed_seconds: float,
 ) -> float | None:
-    """The work that is left over the number of workers that were busy on average; None if nothing is known.
+    """The work that is left over the number of busy workers; None if too little is known.
 
     A stage is expected to take the mean of the finished ones of its name, else what one that runs now takes
     at its pace, else the mean of all.
@@ -41,8 +41,9 @@ def eta_seconds(
     for item in running:
         if item.expected_seconds is not None:
             means.setdefault(item.stage, item.expected_seconds)
-    if not means or elapsed_seconds <= 0:
-        return None
+    known = sum(count for name, count in waiting.items() if name in means)
+    if not means or elapsed_seconds <= 0 or 2 * known < sum(waiting.values()):
+        return None  # most of what waits was never seen: an evaluation may take a hundredth of a training
     usual = sum(means.values()) / len(means)
     work = sum(count * means.get(name, usual) for name, count in waiting.items())
     for item in running:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from hand_plans import HandPlan, event
 
-from orchestrator.monitor.pace import rate
+from orchestrator.monitor.pace import eta_seconds, rate
 from orchestrator.monitor.snapshot import Failed, StageCount, snapshot
 from orchestrator.monitor.tally import Tally
 
@@ -178,6 +178,12 @@ def test_stages_that_cannot_run_are_not_waited_for():
     ]
     # classify2 has 1 s to go; prune1 and classify1 are blocked. Busy 3 s (the failed try not counted) in 4 s.
     assert snapshot(PLAN, {"train2"}, events, now=4).eta_seconds == pytest.approx(1 / (3 / 4))
+
+
+def test_no_time_to_go_is_said_while_most_of_what_waits_was_never_seen():
+    seen = {"busy_seconds": {"train": 20.0}, "finished": {"train": 2}, "elapsed_seconds": 20.0}
+    assert eta_seconds({"train": 1, "detect": 2}, [], **seen) is None
+    assert eta_seconds({"train": 2, "detect": 2}, [], **seen) == pytest.approx(40)
 
 
 def test_the_rate_is_that_of_the_last_minute():
