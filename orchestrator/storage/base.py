@@ -34,6 +34,8 @@ class Entry:
     key: str
     size: int
     modified: float
+    tag: str = ""
+    """Another one whenever the object is another one; empty where it may be read as cheaply as listed."""
 
 
 class Bucket(ABC):
@@ -54,15 +56,15 @@ class Bucket(ABC):
         """The objects whose keys start with ``prefix``, in no promised order."""
 
     @abstractmethod
-    def holders(self, prefix: str, name: str) -> set[str]:
-        """The folders directly below ``prefix`` that hold an object ``name`` which is not empty.
+    def holders(self, prefix: str, name: str) -> dict[str, str]:
+        """The folders directly below ``prefix`` that hold an object ``name`` which is not empty: its tag.
 
         The folders are named by hexadecimal digits; others may be left out.
         """
 
     @abstractmethod
-    def get(self, key: str) -> bytes:
-        """The object under ``key``.
+    def get(self, key: str, tag: str = "") -> bytes:
+        """The object under ``key``; with the tag that a listing gave, as it was then will do.
 
         Raises:
             KeyError: there is none.

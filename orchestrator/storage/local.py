@@ -64,16 +64,16 @@ class LocalBucket(Bucket):
         except (FileNotFoundError, NotADirectoryError):
             return ()
 
-    def holders(self, prefix: str, name: str) -> set[str]:
-        found = set()
+    def holders(self, prefix: str, name: str) -> dict[str, str]:
+        found = {}
         with self._explained("list", prefix):
             for item in self._entries(prefix):
                 with suppress(FileNotFoundError, NotADirectoryError):
                     if os.stat(f"{item.path}/{name}").st_size:  # noqa: PTH116 - half the time of a Path
-                        found.add(item.name)
+                        found[item.name] = ""
         return found
 
-    def get(self, key: str) -> bytes:
+    def get(self, key: str, tag: str = "") -> bytes:
         with self._explained("read", key):
             try:
                 return self._path(key).read_bytes()

@@ -9,12 +9,13 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import stat
 import tempfile
 import threading
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from email.utils import parsedate_to_datetime
 from functools import cache
 from pathlib import Path
@@ -33,6 +34,7 @@ from orchestrator.errors import InputError, StoreError
 from orchestrator.storage.base import Bucket, Entry, StoreConfig
 from orchestrator.storage.cache import Cache
 from orchestrator.storage.disk import explained
+from orchestrator.storage.remembered import Remembered
 from orchestrator.storage.scratch import Scratch
 
 if TYPE_CHECKING:
@@ -96,6 +98,7 @@ class S3Bucket(Bucket):
         self._scratch = Scratch(self._local / "scratch")
         place = hashlib.sha256(f"{config.endpoint} {self.uri}".encode()).hexdigest()[:16]
         self._cache = Cache(self._local / "cache" / place, self._scratch)
+        self._remembered = Remembered(self._local / "read" / place, self._scratch)
         self._opening = threading.Lock()
         self._opened: tuple[int, S3Client] | None = None
 
@@ -110,7 +113,8 @@ class S3Bucket(Bucket):
         """List one object, to find out at once whether the place can be used.
 
         Raises:
-            InputError: there is no such bucket, profile or permission, or there are no credentials.
+            InputError: there is no such bucket, profile or permission, or there are no credentials; or the
+                folder for copies on this machine is somebody else's.
             StoreError: the service cannot be reached.
         """
         try:
@@ -140,17 +144,29 @@ class S3Bucket(Bucket):
             ):
                 for found in page.get("Contents", ()):
                     key = found["Key"][len(self._prefix) :]
-                    yield Entry(key, found["Size"], found["LastModified"].timestamp())
+                    size, modified = found["Size"], found["LastModified"].timestamp()
+                    tag = f"{found['ETag']} {size} {modified}" if found.get("ETag") else ""
+                    yield Entry(key, size, modified, tag)
 
-    def holders(self, prefix: str, name: str) -> set[str]:
-        def below(digit: str) -> set[str]:
-            found = (entry.key[len(prefix) :] for entry in self.list(prefix + digit) if entry.size)
-            parts = (key.split("/") for key in found)
-            return {part[0] for part in parts if part[1:] == [name]}
+    def holders(self, prefix: str, name: str) -> dict[str, str]:
+        def below(digit: str) -> Iterator[tuple[str, str]]:
+            for entry in self.list(prefix + digit):
+                folder, _, rest = entry.key[len(prefix) :].partition("/")
+                if rest == name and entry.size:
+                    yield folder, entry.tag
 
-        return set().union(*self._each(below, "0123456789abcdef"))
+        listed = self._each(lambda digit: dict(below(digit)), "0123456789abcdef")
+        return {folder: tag for found in listed for folder, tag in found.items()}
 
-    def get(self, key: str) -> bytes:
+    def get(self, key: str, tag: str = "") -> bytes:
+        found = self._remembered.get(key, tag) if tag else None
+        if found is None:
+            found = self._get(key)
+            if tag:  # what was written since the listing is kept under a tag that no later listing gives
+                self._remembered.keep(key, tag, found)
+        return found
+
+    def _get(self, key: str) -> bytes:
         with self._explained("read", key):
             for wait_seconds in (
                 0.5,
@@ -242,6 +258,7 @@ class S3Bucket(Bucket):
             return self._opened[1]
 
     def _connect(self, attempts: int) -> S3Client:
+        _claim(self._local)
         endpoint = self.config.endpoint
         # Many compatible services refuse the checksums that are the default; we verify every read ourselves.
         checksums: Literal["when_required"] | None = "when_required" if endpoint else None
@@ -269,6 +286,23 @@ class S3Bucket(Bucket):
         except (BotoCoreError, ClientError, Boto3Error) as error:
             advice = f"no permission; {LOGIN}" if _code(error) in FORBIDDEN else ADVICE
             raise StoreError(f"{self.uri}/{key}: cannot {verb}: {error}; {advice}") from error
+
+
+def _claim(folder: Path) -> None:
+    """Make ``folder`` for this user alone; what is read from it is believed.
+
+    Raises:
+        InputError: somebody else may write there.
+    """
+    with suppress(OSError):  # where it cannot be made nothing is kept, and a write will say why
+        folder.mkdir(mode=0o700, parents=True)
+    with suppress(OSError):
+        status = folder.lstat()
+        if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.geteuid() or status.st_mode & 0o022:
+            raise InputError(
+                f"{folder}: copies from a store are kept there, and others may write to it;"
+                " remove it, or name another place with TMPDIR"
+            )
 
 
 @cache

@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
 from secrets import token_hex
-from typing import Any, final
+from typing import Any, TypeVar, final
 
 from orchestrator.errors import InputError, OutputDamaged, OutputMissing, StoreError
 from orchestrator.storage import checkpoints
@@ -24,6 +24,12 @@ from orchestrator.storage.base import Bucket, StoreConfig
 from orchestrator.storage.files import collect, seal
 from orchestrator.storage.manifest import ADDRESS, Manifest, StoredFile, check_name, digest_of
 from orchestrator.storage.scratch import Scratch
+
+T = TypeVar("T")
+U = TypeVar("U")
+
+#: So many manifests are asked for one by one, more are listed first: a listing takes at least 16 requests.
+FEW = 64
 
 
 class Draft:
@@ -73,7 +79,12 @@ class Store:
 
     def done(self) -> set[str]:
         """The addresses that have a manifest."""
-        return set(filter(ADDRESS.fullmatch, self.bucket.holders("outputs/", "manifest.json")))
+        return set(self.listing())
+
+    def listing(self) -> dict[str, str]:
+        """The addresses that have a manifest, each with a tag that `manifests` makes use of."""
+        found = self.bucket.holders("outputs/", "manifest.json")
+        return {address: tag for address, tag in found.items() if ADDRESS.fullmatch(address)}
 
     def manifest(self, address: str) -> Manifest | None:
         """What is known about the output at ``address``, or None.
@@ -84,11 +95,23 @@ class Store:
         text = self.get_bytes(_manifest(address))
         return None if text is None else self._read(address, text)
 
-    def manifests(self, addresses: Iterable[str]) -> dict[str, Manifest]:
-        """What is known about each of ``addresses``; absent and damaged ones are left out."""
-        wanted = list(addresses)
+    def manifests(
+        self, addresses: Iterable[str], listed: Mapping[str, str] | None = None
+    ) -> dict[str, Manifest]:
+        """What is known about each of ``addresses``; absent and damaged ones are left out.
+
+        ``listed`` is a `listing` of just now, if there is one. On a remote store, what was read before and
+        has the same tag is not fetched again.
+        """
+        wanted = list(dict.fromkeys(map(_checked, addresses)))
+        if listed is None and self.bucket.parallel > 1 and len(wanted) > FEW:
+            listed = self.listing()
+        if listed is not None:
+            wanted = [address for address in wanted if address in listed]
+        tags = listed or {}
+        texts = self._each(lambda address: self._get(_manifest(address), tags.get(address, "")), wanted)
         found = {}
-        for address, text in zip(wanted, self.get_many([_manifest(item) for item in wanted]), strict=True):
+        for address, text in zip(wanted, texts, strict=True):
             if text is not None:
                 with suppress(OutputDamaged):
                     found[address] = self._read(address, text)
@@ -174,17 +197,11 @@ class Store:
 
     def get_bytes(self, key: str) -> bytes | None:
         """The object under ``key``, or None."""
-        try:
-            return self.bucket.get(check_name(key))
-        except KeyError:
-            return None
+        return self._get(key)
 
     def get_many(self, keys: Sequence[str]) -> list[bytes | None]:
         """The objects under ``keys`` in their order, None where there is none; in parallel if that helps."""
-        if self.bucket.parallel == 1 or len(keys) < 2:  # noqa: PLR2004 - one request needs no threads
-            return list(map(self.get_bytes, keys))
-        with ThreadPoolExecutor(self.bucket.parallel) as threads:
-            return list(threads.map(self.get_bytes, keys))
+        return self._each(self._get, keys)
 
     def list_keys(self, prefix: str) -> list[str]:
         """The keys that start with ``prefix``, sorted."""
@@ -199,6 +216,19 @@ class Store:
         return self.bucket.now()
 
     # Inside
+
+    def _get(self, key: str, tag: str = "") -> bytes | None:
+        try:
+            return self.bucket.get(check_name(key), tag)
+        except KeyError:
+            return None
+
+    def _each(self, act: Callable[[T], U], items: Sequence[T]) -> list[U]:
+        """What ``act`` returns for each item, several at once where that helps."""
+        if self.bucket.parallel == 1 or len(items) < 2:  # noqa: PLR2004 - one request needs no threads
+            return list(map(act, items))
+        with ThreadPoolExecutor(self.bucket.parallel) as threads:
+            return list(threads.map(act, items))
 
     def _wanted(self, address: str) -> Manifest:
         manifest = self.manifest(address)

@@ -47,8 +47,8 @@ class Broken(Bucket):
     def holders(self, prefix, name):
         return self.inner.holders(prefix, name)
 
-    def get(self, key):
-        return self.inner.get(key)
+    def get(self, key, tag=""):
+        return self.inner.get(key, tag)
 
     def download(self, prefix, names, *, fresh=False):
         return self.inner.download(prefix, names, fresh=fresh)
