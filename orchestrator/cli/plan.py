@@ -11,11 +11,8 @@ from tabulate import tabulate
 from orchestrator.cli.asked import Asked
 from orchestrator.cli.guard import say
 from orchestrator.plan import Plan
-from orchestrator.report.ancestry import stale
+from orchestrator.report.ancestry import stale_in
 from orchestrator.storage import Store
-
-#: Reading this many manifests to find stale ones takes a second or two on a local store.
-LOOKED_AT = 20_000
 
 
 def show_plan(asked: Asked, as_json: bool) -> int:
@@ -33,9 +30,9 @@ def show_plan(asked: Asked, as_json: bool) -> int:
 
 def summary(plan: Plan, store: Store) -> dict[str, Any]:
     """The plan in numbers, in all and per node."""
-    done = store.done()
+    done = store.listing()
     planned = [address for address in plan.addresses if address in done]
-    old = stale(plan, store.manifests(planned)) if len(planned) <= LOOKED_AT else None
+    old = stale_in(plan, store, done)
     stages = plan.chains()
     return {
         "name": plan.sweep.name,

@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from orchestrator.cli.asked import Asked
 from orchestrator.cli.run import show_command
 from orchestrator.monitor.durations import clock, roughly
 from orchestrator.monitor.history import events_of, may_be_alive
 from orchestrator.monitor.snapshot import Snapshot, snapshot
+from orchestrator.plan import Plan
+from orchestrator.report.ancestry import stale_in
 from orchestrator.storage import Store
 
 STATES = {
@@ -29,14 +31,28 @@ def show_status(asked: Asked, as_json: bool) -> int:
     """Print how far a sweep file is."""
     store = asked.open_store()
     events = events_of(store, asked.plan.sweep.name)
-    # listed last: what finished since an event was read is done
-    found = snapshot(asked.plan, store.done(), events, time.time(), may_be_alive(events))
+    done = store.listing()  # listed last: what finished since an event was read is done
+    found = snapshot(asked.plan, done, events, time.time(), may_be_alive(events))
+    old = stale_in(asked.plan, store, done)
     if as_json:
-        print(json.dumps(found.to_json(), indent=1, ensure_ascii=False))
+        count = None if old is None else len(old)
+        data = found.to_json() | {"stale": count, "stale_stages": sorted(old or ())}
+        print(json.dumps(data, indent=1, ensure_ascii=False))
     else:
         last = max((float(event["at"]) for event in events), default=None)
         print("\n".join(lines(found, store, None if last is None else time.time() - last)))
+        if old:
+            print("\n".join(stale_lines(asked.plan, old)))
     return 0
+
+
+def stale_lines(plan: Plan, old: Collection[str]) -> Iterator[str]:
+    """What is stale, for people."""
+    yield f"stale    {len(old):,} done, but what they were made from has been rebuilt differently since"
+    for address in sorted(old, key=plan.id_of)[:LINES]:
+        yield f"  {address}  {plan.job(plan.id_of(address)).label}"
+    if len(old) > LINES:
+        yield f"  and {len(old) - LINES:,} more (--json has them all)"
 
 
 def lines(found: Snapshot, store: Store, silent_seconds: float | None) -> Iterator[str]:

@@ -8,6 +8,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from orchestrator.plan import Plan
     from orchestrator.storage.manifest import Manifest
+    from orchestrator.storage.store import Store
+
+#: Reading this many manifests to find stale ones takes a second or two.
+LOOKED_AT = 20_000
 
 
 def warnings(plan: Plan, manifests: Mapping[str, Manifest]) -> dict[str, tuple[str, ...]]:
@@ -34,6 +38,12 @@ def stale(plan: Plan, manifests: Mapping[str, Manifest]) -> frozenset[str]:
             if read["address"] in found or (parent is not None and parent.digest != read["digest"]):
                 found.add(address)
     return frozenset(found)
+
+
+def stale_in(plan: Plan, store: Store, listed: Mapping[str, str]) -> frozenset[str] | None:
+    """What of ``plan`` is `stale` in ``store``, of which there is a `listing`; None if it holds too much."""
+    planned = [address for address in plan.addresses if address in listed]
+    return stale(plan, store.manifests(planned, listed)) if len(planned) <= LOOKED_AT else None
 
 
 def reads(inputs: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:

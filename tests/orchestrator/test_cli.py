@@ -112,7 +112,9 @@ def test_plan_takes_conditions_and_settings(command):
     assert json.loads(out)["trials"] == 3
 
 
-def test_plan_says_what_is_stale(ran, here):
+def test_plan_status_and_report_say_what_is_stale(ran, here):
+    assert json.loads(ran("status", "toy.yaml", "--json")[1])["stale"] == 0
+    assert "stale" not in ran("status", "toy.yaml")[1]
     store = open_store(here / "results")
     base = next(address for address in store.done() if not store.manifest(address).inputs)
     kept = store.manifest(base)
@@ -123,6 +125,16 @@ def test_plan_says_what_is_stale(ran, here):
     _, out, _ = ran("plan", "toy.yaml", "--json")
     assert json.loads(out)["stale"] == 3 + 2 * 5  # its three judges, and both sparsities with all they have
     assert "13 are stale" in ran("plan", "toy.yaml")[1]
+    found = json.loads(ran("status", "toy.yaml", "--json")[1])
+    assert (found["stale"], found["done"]) == (13, UNIQUE)
+    assert base not in found["stale_stages"]
+    _, out, _ = ran("status", "toy.yaml")
+    assert "stale    13 done, but what they were made from has been rebuilt differently since\n" in out
+    assert re.search(rf"^  {found['stale_stages'][0]}  \S+\.\S+ .*seed=\d$", out, re.MULTILINE)
+    rows = json.loads(ran("report", "toy.yaml", "--format", "json")[1])["rows"]
+    stale = {row["address"] for row in rows if row["stale"]}
+    assert stale < set(found["stale_stages"])  # which names networks and cuts too
+    assert len(stale) == 3 + 2 * 4
 
 
 def test_warnings_of_the_planner_go_to_stderr(command, here):
