@@ -1,116 +1,21 @@
-"""From a `Sweep` to a `Plan`: expand, link, de-duplicate by address."""
+"""From a `Sweep` to a `Plan`. Nothing is imported before it is used: workers need `Job` and no planner."""
 
 from __future__ import annotations
 
-import gc
-from collections.abc import Mapping, Sequence
-from typing import Any
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
-from orchestrator.errors import Problem, SpecError, unknown
-from orchestrator.plan import checks
-from orchestrator.plan.dependencies import Sites
-from orchestrator.plan.job import Job, Output, Trial
-from orchestrator.plan.linker import Linker
-from orchestrator.plan.plan import Plan, Trials
-from orchestrator.plan.points import ABSENT, Axes, Rows, distinct, never, points_of
-from orchestrator.spec.source import read_value
-from orchestrator.spec.sweep import METHOD, MODEL, Sweep
-from orchestrator.spec.values import Condition, as_list, shown
+if TYPE_CHECKING:
+    from orchestrator.plan.job import Job, Output, Trial
+    from orchestrator.plan.plan import Plan
+    from orchestrator.plan.planner import make_plan
 
-Where = Sequence[str] | Mapping[str, Any]
-
-
-def make_plan(sweep: Sweep, where: Where = ()) -> Plan:
-    """The plan of a sweep, or of the trials that ``where`` selects.
-
-    Raises:
-        SpecError: every problem of the file at once.
-    """
-    # a plan is a million small objects and no garbage: the cycle collector would walk them again and again
-    collecting = gc.isenabled()
-    gc.disable()
-    try:
-        return _make(sweep, where)
-    finally:
-        if collecting:
-            gc.enable()
-
-
-def _make(sweep: Sweep, where: Where) -> Plan:
-    problems: list[Problem] = []
-    axes = Axes(sweep)
-    try:
-        rows = points_of(sweep, axes, problems)
-        selected = _selected(rows, axes, where)
-    except SpecError as error:
-        raise _failed(sweep, [*problems, *error.problems]) from None
-    before = len(problems)
-    sites = Sites(sweep, axes, problems)
-    understood = len(problems) == before and not sweep.broken
-    linker = Linker(sweep, axes, sites, rows, problems)
-    # what was not understood is left out, so that the rest is checked too
-    trials, targets = _link(sweep, axes, sites, linker, selected)
-    if understood:
-        problems += checks.unmentioned(sites, axes)
-        if not where:
-            problems += checks.unmet(sweep, axes, linker, sure=not problems)
-    if problems:
-        raise _failed(sweep, problems)
-    return Plan(sweep, linker, trials, targets, list(checks.unread(sweep, sites)))
-
-
-def _failed(sweep: Sweep, problems: Sequence[Problem]) -> SpecError:
-    return SpecError(
-        Problem(f"{sweep.path}: {p.where}" if p.where else str(sweep.path), p.what) for p in problems
-    )
-
-
-def _selected(rows: Rows, axes: Axes, where: Where) -> Rows:
-    """The points that all of ``where`` selects."""
-    wanted: list[tuple[str, tuple[Any, ...]]] = []
-    if not isinstance(where, Mapping):
-        for text in where:
-            axis, equals, value = text.partition("=")
-            if not equals:
-                raise SpecError([Problem(f"--where {text}", "must be axis=value, such as method=rigl")])
-            wanted.append((axis.strip(), as_list(read_value(value, f"--where {axis}"))))
-    else:
-        wanted = [(axis, as_list(value)) for axis, value in where.items()]
-    for axis, _ in wanted:
-        if axis not in axes.index:
-            raise SpecError([Problem(f"--where {axis}", unknown("axis", axis, axes.names))])
-    condition = Condition(tuple(wanted), "--where")
-    found = rows[axes.mask(condition, rows)]
-    if len(rows) and not len(found):
-        said = " ".join(f"{axis}={'|'.join(str(shown(v)) for v in values)}" for axis, values in wanted)
-        raise SpecError([Problem(f"--where {said}", f"selects no trial: {never(condition, axes)}")])
-    return found
-
-
-def _link(sweep: Sweep, axes: Axes, sites: Sites, linker: Linker, rows: Rows) -> tuple[Trials, list[int]]:
-    """Resolve every node of every trial, per node over the axes it depends on."""
-    method_axis = axes.index[METHOD]
-    scopes = []
-    targets: dict[int, None] = {}
-    for method in sweep.methods:
-        of_method = rows[rows[:, method_axis] == axes.code(method_axis, method)]
-        if not len(of_method) or (method, MODEL) not in sites.by_place:
-            continue
-        shown_sites = [
-            sites.by_place[method, MODEL],
-            *(sites.by_place[method, node] for node in sweep.evaluate),
-        ]
-        for site in shown_sites:
-            for codes in map(tuple, distinct(of_method[:, site.axes]).tolist()):
-                instance = linker.at(site, codes)
-                if instance:
-                    targets.update((stage, None) for stage in instance.ids if stage is not None)
-        depends = sorted({axis for site in shown_sites for axis in site.axes})
-        others = [axis for axis in range(len(axes.names)) if axis not in depends]
-        reduced = of_method.copy()
-        reduced[:, others] = ABSENT
-        scopes.append((method, shown_sites, distinct(reduced)))
-    return Trials(linker, scopes), sorted(targets)
-
+WHERE = {"Job": "job", "Output": "job", "Trial": "job", "Plan": "plan", "make_plan": "planner"}
 
 __all__ = ["Job", "Output", "Plan", "Trial", "make_plan"]
+
+
+def __getattr__(name: str) -> Any:
+    if name in WHERE:
+        return getattr(import_module(f"{__name__}.{WHERE[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 
 import pytest
@@ -160,3 +162,10 @@ def test_the_code_that_made_a_result_is_known_by_its_commit_and_versions(tmp_pat
     assert provenance().packages["python"].startswith("3.")
     assert "ray" in provenance().packages
     assert provenance(tmp_path).commit is None
+
+
+def test_a_worker_starts_without_the_planner():
+    heavy = {"numpy", "pandas", "pydantic", "boto3", "torch", "orchestrator.spec", "orchestrator.plan.plan"}
+    code = f"import sys, orchestrator.engine.actor; print({heavy} & set(sys.modules))"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout == "set()\n"
