@@ -53,8 +53,8 @@ def joined(address: str | None, *, cpus: int | None, object_store_bytes: int) ->
         if address == LOCAL:
             raise
         raise InputError(
-            f"--address {address}: no Ray cluster answers there ({error}); "
-            "start one, or leave the address out to run on this machine"
+            f"--address {address}: no Ray cluster answers there ({error}); start one, or leave the address out "
+            "to run on this machine. If Ray speaks of InvalidAuthToken, set RAY_AUTH_MODE=token"
         ) from error
     try:
         yield
