@@ -36,6 +36,11 @@ def open_store(config: StoreConfig | str | Path, *, write: bool = True) -> Store
     from orchestrator.storage.s3 import S3Bucket  # here, because boto3 takes 0.3 s to import
 
     endpoint = given.endpoint or os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
+    if "@" in (endpoint or ""):
+        raise InputError(
+            f"store {given.uri}: its endpoint holds a login, which no request uses; leave credentials to the"
+            " environment or a profile"
+        )
     known = replace(given, endpoint=endpoint or None)
     bucket = S3Bucket(known)
     bucket.check()

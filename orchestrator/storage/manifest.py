@@ -1,6 +1,7 @@
 """What is known about one output: the object whose presence means *done*.
 
-Nothing in it is trusted when it is read: its types, its address and the file names are checked first.
+Nothing in it is trusted when it is read: its own sha256, its types, and every address and name in it are
+checked first.
 """
 
 from __future__ import annotations
@@ -72,20 +73,24 @@ class Manifest:
         """
         data = {name: getattr(self, name) for name in SHAPES}
         data |= {"warnings": list(self.warnings), "files": files_to_json(self.files)}
-        return json.dumps(data, sort_keys=True, ensure_ascii=False, allow_nan=False).encode()
+        text = json.dumps(data, sort_keys=True, ensure_ascii=False, allow_nan=False).encode()
+        return text[:-1] + _check_of(text)
 
     @classmethod
     def from_json(cls, text: bytes | str) -> Manifest:
         """The manifest that ``text`` holds; keys it does not know are left out.
 
         Raises:
-            ValueError: it is none, or names a file outside its folder.
+            ValueError: it is none, was changed after it was written, or names a file outside its folder.
         """
-        data = json.loads(text)
+        given = text.encode() if isinstance(text, str) else text
+        data = json.loads(given, parse_constant=_refuse)
         if not isinstance(data, dict):
             raise ValueError(f"a manifest is a JSON object, got a {type(data).__name__}")
         if data.get("format") != FORMAT:
             raise ValueError(f"its format is {data.get('format')!r}, this version reads {FORMAT}")
+        if "check" in data and not _is_unchanged(given):
+            raise ValueError("it was changed after it was written: its own sha256 differs")
         known = {name: data[name] for name in SHAPES if name in data}
         for name, shape in SHAPES.items():
             if name in REQUIRED and name not in known:
@@ -95,6 +100,7 @@ class Manifest:
         for name, pattern in (("address", ADDRESS), ("attempt", ATTEMPT)):
             if not pattern.fullmatch(known[name]):
                 raise ValueError(f"{name!r} is {known[name]!r}")
+        _check_contents(known)
         return cls(**(known | {"files": files_from_json(known["files"])}))
 
 
@@ -126,6 +132,54 @@ SHAPES: Mapping[str, type | tuple[type, ...]] = {
     "format": int,
 }
 REQUIRED = ("address", "attempt", "stage", "files")
+
+
+def _check_of(text: bytes) -> bytes:
+    """The end of a manifest whose text is ``text`` without it."""
+    return f', "check": "{hashlib.sha256(text).hexdigest()}"}}'.encode()
+
+
+#: Every end is as long as this one.
+CHECK_BYTES = len(_check_of(b""))
+
+
+def _is_unchanged(text: bytes) -> bool:
+    return text[-CHECK_BYTES:] == _check_of(text[:-CHECK_BYTES] + b"}")
+
+
+def _refuse(number: str) -> None:
+    raise ValueError(f"it holds {number}, which is no number")
+
+
+def _check_contents(data: Mapping[str, Any]) -> None:
+    """Refuse values that no stage can have left, before anything counts with them or follows them.
+
+    Raises:
+        ValueError: there is one.
+    """
+    for name in ("metrics", "measured"):
+        for key, value in data.get(name, {}).items():
+            if not isinstance(value, int | float) or isinstance(value, bool):
+                raise ValueError(f"{name!r} has {key!r}: {value!r}, which is no number")
+    for name in ("fingerprints", "packages"):
+        if not all(isinstance(value, str) for value in data.get(name, {}).values()):
+            raise ValueError(f"{name!r} has something that is no text")
+    if not all(isinstance(warning, str) for warning in data.get("warnings", ())):
+        raise ValueError("'warnings' has something that is no text")
+    for role, given in data.get("inputs", {}).items():
+        check_name(role)
+        for read in given if isinstance(given, list) else [given]:
+            _check_read(role, read)
+
+
+def _check_read(role: str, read: Any) -> None:
+    """What a manifest says of one input: an address, a digest, and maybe a part."""
+    match read:
+        case {"address": str(address), "digest": str()} if ADDRESS.fullmatch(address):
+            if "part" in read:
+                check_name(str(read["part"]))
+        case _:
+            raise ValueError(f"the input {role!r} is {read!r}")
 
 
 def check_name(name: str) -> str:

@@ -139,6 +139,19 @@ def test_a_full_disk_says_what_to_do(tmp_path, monkeypatch, code):
     assert not any(path.is_file() for path in (tmp_path / "payload" / A).rglob("*"))
 
 
+def test_what_a_link_leads_to_is_not_listed_and_so_never_deleted(tmp_path):
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "precious").write_text("x")
+    store = open_store(tmp_path / "store")
+    store.put_bytes("drivers/one.json", b"1")
+    (tmp_path / "store/quarantine").symlink_to(outside)
+    (tmp_path / "store/drivers/link.json").symlink_to(outside / "precious")
+    assert store.list_keys("") == ["drivers/one.json"]
+    with pytest.raises(StoreError, match="store/quarantine: a link leads out of the store"):
+        store.list_keys("quarantine/")
+
+
 def test_publishing_a_payload_is_a_rename(tmp_path):
     store = open_store(tmp_path)
     with store.publish(A) as draft:

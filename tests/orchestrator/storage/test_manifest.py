@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+from contextlib import suppress
 
 import pytest
 
@@ -17,7 +19,14 @@ def manifest(**given):
 
 
 def text(**given):
-    return json.dumps({**json.loads(manifest().to_json()), **given})
+    """A manifest as somebody else might write one: nothing vouches for it."""
+    return json.dumps({**unsealed(manifest()), **given})
+
+
+def unsealed(written):
+    data = json.loads(written.to_json())
+    del data["check"]
+    return data
 
 
 def test_a_manifest_reads_back_as_it_was():
@@ -94,9 +103,55 @@ def test_what_is_no_manifest_is_a_value_error(wrong):
         Manifest.from_json(text(**wrong))
 
 
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"metrics": {"test.accuracy": "0.9"}},
+        {"metrics": {"test.accuracy": True}},
+        {"metrics": {"test.accuracy": None}},
+        {"metrics": {"test.accuracy": float("nan")}},
+        {"measured": {"seconds": [1]}},
+        {"warnings": [1]},
+        {"fingerprints": {"digits": 5}},
+        {"inputs": {"model": A}},
+        {"inputs": {"model": {"address": "../../x", "digest": ""}}},
+        {"inputs": {"model": {"address": A}}},
+        {"inputs": {"model": {"address": A, "digest": "", "part": "../best"}}},
+        {"inputs": {"model": {"address": A, "digest": "", "part": "/etc"}}},
+        {"inputs": {"models": [{"address": A, "digest": ""}, {"address": A[:-1], "digest": ""}]}},
+        {"inputs": {"../model": {"address": A, "digest": ""}}},
+        {"inputs": {"model": None}},
+    ],
+    ids=str,
+)
+def test_contents_that_nothing_can_count_with_or_follow_are_a_value_error(wrong):
+    with pytest.raises(ValueError, match=r"no number|no text|the input|a file name must"):
+        Manifest.from_json(text(**wrong))
+
+
+def test_a_flipped_bit_anywhere_is_found_or_changes_nothing():
+    inputs = {"model": {"address": A, "digest": SHA}}
+    written = manifest(metrics={"accuracy": 0.5}, inputs=inputs, warnings=[])
+    content, unnoticed = written.to_json(), set()
+    for place, bit in itertools.product(range(len(content)), range(8)):
+        flipped = bytearray(content)
+        flipped[place] ^= 1 << bit
+        with suppress(ValueError):
+            assert Manifest.from_json(bytes(flipped)) == written
+            unnoticed.add(place)
+    name = content.rindex(b"check")
+    assert unnoticed <= set(range(name, name + len("check")))
+
+
+def test_a_manifest_that_was_edited_is_none():
+    content = manifest(metrics={"accuracy": 0.5}).to_json()
+    with pytest.raises(ValueError, match="changed after it was written"):
+        Manifest.from_json(content.replace(b"0.5", b"0.6"))
+
+
 @pytest.mark.parametrize("missing", ["address", "attempt", "stage", "files", "format"])
 def test_a_manifest_without_its_essentials_is_none(missing):
-    held = json.loads(text())
+    held = unsealed(manifest())
     del held[missing]
     with pytest.raises(ValueError, match=missing):
         Manifest.from_json(json.dumps(held))

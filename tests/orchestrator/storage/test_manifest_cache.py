@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 
@@ -60,10 +61,10 @@ def asked(request, credentials, tmp_path, monkeypatch):
 def filled(asked):
     """With many outputs, of which nothing was read yet."""
     asked.publish(ADDRESSES[0])
-    text = asked.store.get_bytes(f"outputs/{ADDRESSES[0]}/manifest.json").decode()
+    manifest = asked.store.manifest(ADDRESSES[0])
     asked.store._each(
         lambda address: asked.store.put_bytes(
-            f"outputs/{address}/manifest.json", text.replace(ADDRESSES[0], address).encode()
+            f"outputs/{address}/manifest.json", replace(manifest, address=address).to_json()
         ),
         ADDRESSES,
     )

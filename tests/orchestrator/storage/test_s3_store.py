@@ -72,6 +72,16 @@ def test_an_address_with_a_login_is_refused_and_not_repeated():
     assert "hunter2" not in str(refused.value)
 
 
+@pytest.mark.parametrize("place", ["config", "environment"])
+def test_an_endpoint_with_a_login_is_refused_and_not_repeated(credentials, monkeypatch, place):
+    endpoint = "http://key:hunter2hunter2@127.0.0.1:9"
+    monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)
+    config = StoreConfig("s3://sweeps/x", endpoint=endpoint if place == "config" else None)
+    with pytest.raises(InputError, match="its endpoint holds a login, which no request uses") as refused:
+        open_store(config)
+    assert "hunter2" not in str(refused.value)
+
+
 def test_the_endpoint_may_come_from_the_environment_and_travels_to_workers(rclone, credentials, monkeypatch):
     monkeypatch.setenv("AWS_ENDPOINT_URL", rclone)
     assert open_store("s3://sweeps/x").config == StoreConfig("s3://sweeps/x", endpoint=rclone)
