@@ -31,7 +31,11 @@ def unmet(sweep: Sweep, axes: Axes, linker: Linker, sure: bool) -> Iterator[Prob
         if only and not axes.mask(only, rows).any():
             yield Problem(only.where, f"never holds, so {axis!r} exists nowhere: {never(only, axes)}")
     for when, asked in _asked(sweep, linker):
-        if id(when) not in linker.held and not axes.mask(asked, rows).any() and (sure or strange(when, axes)):
+        if (
+            id(when) not in linker.chooser.held
+            and not axes.mask(asked, rows).any()
+            and (sure or strange(when, axes))
+        ):
             yield Problem(when.where, f"never holds: {never(when, axes)}")
 
 

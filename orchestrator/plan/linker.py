@@ -5,33 +5,20 @@ Iterative, with a stack of its own: a chain of a thousand rounds is as deep as i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from orchestrator import build
-from orchestrator.errors import Problem, SpecError, unknown
-from orchestrator.identity import digest, to_json
-from orchestrator.plan.dependencies import ALL, Site, Sites
-from orchestrator.plan.fields import Codes, Element, Scope, choices, picker
+from orchestrator.errors import Problem, SpecError
+from orchestrator.identity import digest
+from orchestrator.plan.chooser import Chooser, Chosen
+from orchestrator.plan.dependencies import Site, Sites
+from orchestrator.plan.fields import Codes, Element
+from orchestrator.plan.graph import Attempt, Graph, Layout, Origin
 from orchestrator.plan.moves import Gathered, Move, Spot
-from orchestrator.plan.points import Axes, Rows
-from orchestrator.spec.sweep import Alternative, Reference, Sweep
-from orchestrator.spec.values import Condition, as_list, matches, mentioned, order_of, shown
-from orchestrator.stage import Stage
-
-
-@dataclass(frozen=True, eq=False)
-class Chosen:
-    """An alternative of a site with its elements, one per combination of its `each` values."""
-
-    alternative: Alternative
-    elements: tuple[Element, ...]
-    moves: tuple[tuple[tuple[str, bool, Move], ...], ...]
-    """Per element: role, whether it takes a list, and the move, in the order of the roles."""
-    used: Move | None = None
-    """For ``use``: the node whose work this is."""
-    tried: Move | None = None
+from orchestrator.plan.picks import picks
+from orchestrator.plan.points import Rows
+from orchestrator.spec.sweep import Sweep
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -42,28 +29,6 @@ class Instance:
     ids: tuple[int | None, ...]
 
 
-#: How the flat inputs of a stage are grouped: role, whether it is a list, and the part of each input.
-Layout = tuple[tuple[str, bool, tuple[str | None, ...]], ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Origin:
-    """Where a unique stage was met first."""
-
-    element: Element
-    codes: Codes
-
-
-@dataclass(frozen=True, slots=True)
-class Attempt:
-    """What a search tries: a stage that is no part of the plan, with its inputs."""
-
-    origin: Origin
-    inputs: tuple[int, ...]
-    layout: Layout
-    address: str
-
-
 class Skipped(Exception):
     """Something an evaluate node reads does not exist here, so neither does the node."""
 
@@ -71,25 +36,15 @@ class Skipped(Exception):
 class Linker:
     """Resolves sites at points into stages; what is wrong is noted in ``problems``."""
 
-    def __init__(self, sweep: Sweep, axes: Axes, sites: Sites, rows: Rows, problems: list[Problem]) -> None:
-        self.sweep = sweep
-        self.axes = axes
+    def __init__(self, sweep: Sweep, sites: Sites, rows: Rows, problems: list[Problem]) -> None:
+        self.axes = sites.axes
         self.sites = sites
         self.problems = problems
         self.gathered = Gathered(sites, rows)
-        self.ids: dict[str, int] = {}
-        self.addresses: list[str] = []
-        self.origins: list[Origin] = []
-        self.inputs: list[tuple[int, ...]] = []
-        self.layouts: list[Layout] = []
-        self.attempts: dict[int, tuple[Attempt, ...]] = {}
-        self.held: set[int] = set()
-        """The conditions that held somewhere, by identity."""
+        self.chooser = Chooser(sweep, sites, self.gathered, problems)
+        self.graph = Graph()
         self._refused: set[str] = set()
         self._layouts: dict[Layout, Layout] = {}
-        self._scopes: dict[int, Scope] = {}
-        self._chosen: dict[tuple[Any, ...], Chosen | None] = {}
-        self._deciding: dict[int, Callable[[Codes], Codes]] = {}
         self._instances: dict[int, dict[Codes, Instance | None]] = {
             id(s): {} for s in sites.by_place.values()
         }
@@ -140,19 +95,14 @@ class Linker:
         if len(set(names)) < len(circle) - 1:  # the same node at several points
             names = [f"{site.name}{self._at(site, codes)}" for site, codes in circle]
         site, codes = circle[0]
-        chosen = self._choose(site, codes)
+        chosen = self.chooser.choose(site, codes)
         where = chosen.alternative.where if chosen else site.alternatives[0].where
         said = self._at(site, codes) if names[0] == site.name else ""
         self._refuse([Problem(where, f"reads itself in a circle{said}: {' -> '.join(names)}")])
 
     def _at(self, site: Site, codes: Codes) -> str:
-        said = self._scope(site).said(codes)
+        said = self.chooser.scope(site).said(codes)
         return f" at {said}" if said else ""
-
-    def _scope(self, site: Site) -> Scope:
-        if id(site) not in self._scopes:
-            self._scopes[id(site)] = Scope(self.sites, site)
-        return self._scopes[id(site)]
 
     def _refuse(self, problems: Iterable[Problem]) -> None:
         """Note what is wrong with a reference, at the first point where it is."""
@@ -161,100 +111,10 @@ class Linker:
                 self._refused.add(problem.where)
                 self.problems.append(problem)
 
-    def _note(self, where: str, what: str) -> None:
-        self.problems.append(Problem(where, what))
-
-    # -- which alternative, which elements
-
-    def _choose(self, site: Site, codes: Codes) -> Chosen | None:
-        """The alternative at a point with its elements; remembered by the axes that decide it."""
-        if id(site) not in self._deciding:
-            self._deciding[id(site)] = picker(self._choosing(site))
-        key = (id(site), *self._deciding[id(site)](codes))
-        if key not in self._chosen:
-            self._chosen[key] = self._make(site, codes)
-        return self._chosen[key]
-
-    def _choosing(self, site: Site) -> Codes:
-        """The positions of the axes that decide alternatives, `each` values and overrides' conditions."""
-        names = {axis for a in site.alternatives if a.when for axis in a.when.axes}
-        names |= {axis for o in site.overrides if o.when for axis in o.when.axes}
-        names |= {name for a in site.alternatives for values in a.each.values() for name in mentioned(values)}
-        return tuple(i for i, axis in enumerate(site.axes) if self.axes.names[axis] in names)
-
-    def _make(self, site: Site, codes: Codes) -> Chosen | None:
-        raw = self._scope(site).codes(codes)
-        for override in site.overrides:
-            self._holds(override.when, raw)
-        # every condition is asked, also behind the one that wins: a condition that can never hold is an error
-        fitting = [alternative for alternative in site.alternatives if self._holds(alternative.when, raw)]
-        return self._elements(site, fitting[0], codes) if fitting else None
-
-    def _holds(self, condition: Condition | None, codes: dict[int, int]) -> bool:
-        if condition is None:
-            return True
-        holds = self.axes.holds(condition, codes)
-        if holds:
-            self.held.add(id(condition))
-        return holds
-
-    def _elements(self, site: Site, alternative: Alternative, codes: Codes) -> Chosen:
-        scope = self._scope(site)
-        if alternative.use is not None:
-            reference = Reference(alternative.use, where=f"{alternative.where}.use")
-            nothing = Element(self.sites, scope, alternative, {}, Stage)
-            return Chosen(
-                alternative, (), (), used=Move(self.sites, scope, nothing, reference, self.gathered)
-            )
-        try:
-            kind: type[Stage] = build.find(self.sweep.package, alternative.stage)
-        except SpecError as error:
-            self._note(f"{alternative.where}.stage", str(error))
-            return Chosen(alternative, (), ())
-        point = scope.point(codes)
-        plain = Element(self.sites, scope, alternative, {}, kind)
-        found = choices(alternative, lambda value: plain.fill(value, point))
-        elements = tuple(Element(self.sites, scope, alternative, choice, kind) for choice in found)
-        roles = self._roles(alternative, kind)
-        moves = tuple(
-            tuple(
-                (role, many, Move(self.sites, scope, element, reference, self.gathered))
-                for role, many, references in roles
-                for reference in references
-            )
-            for element in elements
-        )
-        tries = alternative.tries
-        tried = Move(self.sites, scope, plain, tries, self.gathered) if tries else None
-        return Chosen(alternative, elements, moves, tried=tried)
-
-    def _roles(
-        self, alternative: Alternative, kind: type[Stage]
-    ) -> list[tuple[str, bool, tuple[Reference, ...]]]:
-        """The reads of an alternative by role, checked against what its stage declares."""
-        found = []
-        for role, references in sorted(alternative.reads.items()):
-            declared = kind.roles.get(role)
-            where = f"{alternative.where}.reads.{role}"
-            if declared is None:
-                self._note(where, unknown(f"role of {alternative.stage}", role, kind.roles))
-            elif role in alternative.lists and not declared.many:
-                self._note(where, f"the role {role!r} of {alternative.stage} reads one output, not a list")
-            else:
-                found.append((role, declared.many, references))
-        for role, declared in kind.roles.items():
-            if declared.required and role not in alternative.reads:
-                self._note(
-                    f"{alternative.where}.reads", f"{alternative.stage} needs something to read as {role!r}"
-                )
-        return found
-
-    # -- what is read
-
     def _needed(self, spot: Spot) -> list[Spot]:
         """What must be resolved before a node can be."""
         site, codes = spot
-        chosen = self._choose(site, codes)
+        chosen = self.chooser.choose(site, codes)
         if chosen is None:
             return []
         try:
@@ -275,7 +135,7 @@ class Linker:
         memo = self._instances[id(site)]
         if codes in memo:
             return memo[codes]
-        chosen = self._choose(site, codes)
+        chosen = self.chooser.choose(site, codes)
         if chosen is None:
             return None
         if chosen.used:
@@ -300,47 +160,7 @@ class Linker:
         fields = element.text(codes)
         if read is None or fields is None or attempts is None:
             return None
-        flat, layout = read
-        text = self.text_of(fields, element, flat, layout, attempts)
-        address = digest(text)
-        known = self.ids.get(address)
-        if known is not None:
-            return known
-        stage = self.ids[address] = len(self.addresses)
-        self.addresses.append(address)
-        self.origins.append(Origin(element, codes))
-        if attempts:
-            self.attempts[stage] = attempts
-            flat = tuple(dict.fromkeys(parent for attempt in attempts for parent in attempt.inputs))
-        self.inputs.append(flat)
-        self.layouts.append(layout)
-        return stage
-
-    def text_of(
-        self,
-        fields: str,
-        element: Element,
-        flat: tuple[int, ...],
-        layout: Layout,
-        attempts: tuple[Attempt, ...],
-    ) -> str:
-        """The canonical text of a stage: fields, inputs, stage, version."""
-        if attempts:
-            inputs = to_json({"try": [attempt.address for attempt in attempts]})
-            return f'{{"fields":{{{fields}}},"inputs":{inputs},{element.tail}'
-        addresses = self.addresses
-        if len(layout) == 1 and not layout[0][1] and layout[0][2] == (None,):
-            inputs = f'"{layout[0][0]}":"{addresses[flat[0]]}"'
-        else:
-            given = iter(flat)
-            inputs = to_json(
-                {
-                    role: named if many else named[0]
-                    for role, many, parts in layout
-                    for named in [[_input(addresses[next(given)], part) for part in parts]]
-                }
-            )[1:-1]
-        return f'{{"fields":{{{fields}}},"inputs":{{{inputs}}},{element.tail}'
+        return self.graph.add(Origin(element, codes), fields, *read, attempts)
 
     def _read(self, site: Site, moves: Any, codes: Codes) -> tuple[tuple[int, ...], Layout] | None:
         """The ids a stage reads with their grouping; None if one of them is wrong."""
@@ -384,50 +204,15 @@ class Linker:
         key = (id(instance.chosen), id(move), *move.picking(codes))
         picked = self._picked.get(key)
         if picked is None:
-            picked = self._picked[key] = self._picks(instance.chosen, move, many, codes)
+            picked = self._picked[key] = picks(instance.chosen, move, many, codes)
         return [instance.ids[index] for index in picked]
-
-    def _picks(self, chosen: Chosen, move: Move, many: bool, codes: Codes) -> tuple[int, ...]:
-        """Which elements a reference means, checked: exactly one unless the role takes a list."""
-        reference, elements = move.reference, chosen.elements
-        here = move.scope.point(codes)
-        point = {key: move.element.fill(value, here) for key, value in move.picks.items()}
-        kind = elements[0].kind
-        if reference.part is not None and reference.part not in kind.parts:
-            where = reference.where
-            raise SpecError(
-                [Problem(where, unknown(f"part of {chosen.alternative.stage}", reference.part, kind.parts))]
-            )
-        found = [
-            i for i, e in enumerate(elements) if all(_fits(e.choice.get(k), v) for k, v in point.items())
-        ]
-        found.sort(key=lambda i: [order_of(value) for _, value in sorted(elements[i].choice.items())])
-        if not found:
-            said = [_said(e.choice) for e in elements]
-            raise SpecError(
-                [Problem(reference.where, f"picks nothing: {_said(point)} is none of {'; '.join(said)}")]
-            )
-        if len(found) > 1 and not many:
-            keys = ", ".join(sorted(chosen.alternative.each))
-            raise SpecError(
-                [
-                    Problem(
-                        reference.where,
-                        f"{reference.node} has {len(found)} stages here; pick one: "
-                        f"{reference.node}@{{{keys}: ...}}",
-                    )
-                ]
-            )
-        return tuple(found)
-
-    # -- searches
 
     def _attempts(self, chosen: Chosen, codes: Codes) -> tuple[Attempt, ...] | None:
         """What a search tries: the stages that the tried node would be at each of the points."""
         assert chosen.tried
         found = []
         for site, there in chosen.tried.spots(codes):
-            target = self._choose(site, there)
+            target = self.chooser.choose(site, there)
             where = chosen.tried.reference.where
             if target is None:
                 what = f"{site.name} does not exist{self._at(site, there)}: no `when` holds"
@@ -441,21 +226,6 @@ class Linker:
             read, fields = self._read(site, moves, there), element.text(there)
             if read is None or fields is None:
                 return None
-            address = digest(self.text_of(fields, element, *read, ()))
+            address = digest(self.graph.text_of(fields, element, *read, ()))
             found.append(Attempt(Origin(element, there), *read, address))
         return tuple(found)
-
-
-def _input(address: str, part: str | None) -> str:
-    return f"{address}/{part}" if part else address
-
-
-def _fits(value: Any, wanted: Any) -> bool:
-    return wanted == ALL or any(matches(value, item) for item in as_list(wanted))
-
-
-def _said(choice: Any) -> str:
-    return ", ".join(f"{key}={shown(value)}" for key, value in choice.items())
-
-
-__all__ = ["Attempt", "Instance", "Layout", "Linker", "Origin"]

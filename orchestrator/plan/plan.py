@@ -10,8 +10,9 @@ from typing import Any, overload
 from orchestrator.identity import Input
 from orchestrator.plan.dependencies import Site
 from orchestrator.plan.fields import Element
+from orchestrator.plan.graph import Layout, Origin
 from orchestrator.plan.job import Job, Output, Trial
-from orchestrator.plan.linker import Layout, Linker, Origin
+from orchestrator.plan.linker import Linker
 from orchestrator.plan.points import ABSENT, Rows
 from orchestrator.spec.sweep import METHOD, Sweep
 from orchestrator.spec.values import shown
@@ -25,7 +26,7 @@ class Plan:
         self, sweep: Sweep, linker: Linker, trials: Trials, targets: list[int], warnings: list[str]
     ) -> None:
         self.sweep = sweep
-        self.addresses: list[str] = linker.addresses
+        self.addresses: list[str] = linker.graph.addresses
         self.trials = trials
         self.targets = targets
         """The ids that trials ask for: their networks and evaluations."""
@@ -38,16 +39,16 @@ class Plan:
 
     def id_of(self, address: str) -> int:
         """The id of the stage at ``address``; KeyError if it is not planned."""
-        return self._linker.ids[address]
+        return self._linker.graph.ids[address]
 
     def parents(self, stage: int) -> tuple[int, ...]:
         """The ids a stage reads."""
-        return self._linker.inputs[stage]
+        return self._linker.graph.inputs[stage]
 
     @cached_property
     def _children(self) -> list[list[int]]:
         found: list[list[int]] = [[] for _ in self.addresses]
-        for stage, parents in enumerate(self._linker.inputs):
+        for stage, parents in enumerate(self._linker.graph.inputs):
             for parent in parents:
                 found[parent].append(stage)
         return found
@@ -58,22 +59,23 @@ class Plan:
 
     def stage_name(self, stage: int) -> str:
         """The name of a stage (``train``)."""
-        return self._linker.origins[stage].element.alternative.stage
+        return self._linker.graph.origins[stage].element.alternative.stage
 
     def node(self, stage: int) -> str:
         """``method.node``, where the stage was met first."""
-        return self._linker.origins[stage].element.site.name
+        return self._linker.graph.origins[stage].element.site.name
 
     def job(self, stage: int) -> Job:
         """Everything a worker needs to run a stage."""
         linker = self._linker
         tries = tuple(
             self._job(attempt.origin, attempt.address, attempt.inputs, attempt.layout)
-            for attempt in linker.attempts.get(stage, ())
+            for attempt in linker.graph.attempts.get(stage, ())
         )
-        inputs, layout = linker.inputs[stage], linker.layouts[stage]
+        inputs, layout = linker.graph.inputs[stage], linker.graph.layouts[stage]
         return replace(
-            self._job(linker.origins[stage], self.addresses[stage], inputs, layout, bool(tries)), tries=tries
+            self._job(linker.graph.origins[stage], self.addresses[stage], inputs, layout, bool(tries)),
+            tries=tries,
         )
 
     def _job(
@@ -87,7 +89,7 @@ class Plan:
         for role, many, parts in () if tried else layout:
             named = [f"{self.addresses[next(given)]}" + (f"/{part}" if part else "") for part in parts]
             inputs[role] = named if many else named[0]
-        attempts = linker.attempts.get(linker.ids.get(address, -1), ())
+        attempts = linker.graph.attempts.get(linker.graph.ids.get(address, -1), ())
         fields = element.text(codes)
         assert fields is not None  # a plan has no wrong stages
         return Job(
@@ -95,7 +97,7 @@ class Plan:
             package=sweep.package,
             stage=stage,
             fields=element.data(codes),
-            text=linker.text_of(fields, element, flat, layout, attempts),
+            text=linker.graph.text_of(fields, element, flat, layout, attempts),
             inputs=inputs,
             resources=self._resources(element, codes),
             timeout_seconds=sweep.timeout.get(stage),
@@ -111,7 +113,7 @@ class Plan:
 
     def resources(self, stage: int) -> Resources:
         """What a stage asks for while it runs; much cheaper than its `job`."""
-        origin = self._linker.origins[stage]
+        origin = self._linker.graph.origins[stage]
         return self._resources(origin.element, origin.codes)
 
     def _resources(self, element: Element, codes: Sequence[int]) -> Resources:
@@ -127,7 +129,7 @@ class Plan:
 
     def missing(self, done: Container[str]) -> list[int]:
         """The ids a run would execute: what a target that is not done needs, back to what is done."""
-        addresses, inputs = self.addresses, self._linker.inputs
+        addresses, inputs = self.addresses, self._linker.graph.inputs
         found = {stage for stage in self.targets if addresses[stage] not in done}
         stack = list(found)
         while stack:
@@ -139,7 +141,7 @@ class Plan:
 
     def chains(self) -> int:
         """How many stages one chain per trial would run, where nothing is shared."""
-        inputs = self._linker.inputs
+        inputs = self._linker.graph.inputs
         stamp = [-1] * len(inputs)
         total = 0
         for trial, ids in enumerate(self.trials.stages()):
@@ -155,7 +157,7 @@ class Plan:
     def nodes(self) -> Mapping[str, tuple[str, ...]]:
         """``method.node`` -> the axes it depends on, for every node of the planned trials."""
         axes = self.trials.axes
-        used = {id(origin.element.site): origin.element.site for origin in self._linker.origins}
+        used = {id(origin.element.site): origin.element.site for origin in self._linker.graph.origins}
         return {site.name: tuple(axes.names[axis] for axis in site.axes) for site in used.values()}
 
 

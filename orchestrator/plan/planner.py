@@ -46,7 +46,7 @@ def _make(sweep: Sweep, where: Where) -> Plan:
     before = len(problems)
     sites = Sites(sweep, axes, problems)
     understood = len(problems) == before and not sweep.broken
-    linker = Linker(sweep, axes, sites, rows, problems)
+    linker = Linker(sweep, sites, rows, problems)
     # what was not understood is left out, so that the rest is checked too
     trials, targets = _link(sweep, axes, sites, linker, selected)
     if understood:
