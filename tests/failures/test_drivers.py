@@ -1,0 +1,93 @@
+"""Drivers that are killed, that meet each other, and whose clock jumps."""
+
+from __future__ import annotations
+
+import time
+from random import Random
+
+import pytest
+from failures.driver import jump
+from failures.invariants import left_checkpoints, repeated_steps, violations
+from failures.stages.base import MOMENTS
+
+
+def test_without_any_fault_nothing_is_run_twice(case, undisturbed):
+    with case.watched(undisturbed.manifests) as watch:
+        case.set_pace(0.005)
+        case.run()
+    assert len(watch.seen) > 0
+    assert violations(case, undisturbed) == []
+    assert repeated_steps(case) == 0
+    assert left_checkpoints(case) == set()
+
+
+def test_a_driver_killed_again_and_again(case, undisturbed):
+    random = Random(1)
+    case.set_pace(0.03)
+    with case.watched(undisturbed.manifests):
+        for _ in range(20):
+            driver = case.start()
+            time.sleep(random.uniform(0.0, 0.8))
+            assert driver.alive
+            driver.kill()
+        case.set_pace(0.0)
+        said = case.run()
+    assert violations(case, undisturbed, table=said.out) == []
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_a_driver_killed_while_it_publishes(case, undisturbed, moment):
+    """Every long stage dies at this moment of its publishing, or of its saving."""
+    case.set_pace(0.005)
+    climbs = [*case.addresses("plain.model"), *case.addresses("cut.model")]
+    for address in climbs:
+        case.lay(address, moment)
+    with case.watched(undisturbed.manifests):
+        for _ in climbs:
+            assert case.start().end().code == -9
+        said = case.run()
+    assert len(case.ledger("trouble")) == len(climbs) == 6
+    assert violations(case, undisturbed, table=said.out) == []
+    assert left_checkpoints(case) == (set(climbs) if moment == "after the manifest" else set())  # for gc
+    ended = len(case.ledger("ended"))
+    assert ended == len(undisturbed.manifests) + (6 if "payload" in moment else 0)
+
+
+def test_two_drivers_at_once(case, undisturbed):
+    case.set_pace(0.01)
+    with case.watched(undisturbed.manifests):
+        drivers = [case.start(), case.start()]
+        said = [driver.end() for driver in drivers]
+    assert [one.code for one in said] == [0, 0]
+    assert said[0].out == said[1].out
+    # what they do twice is bounded where heartbeats are tested; here it is what comes out that matters
+    assert violations(case, undisturbed, table=said[0].out, twice=len(undisturbed.manifests)) == []
+
+
+def test_one_of_two_drivers_is_killed(case, undisturbed):
+    case.set_pace(0.01)
+    with case.watched(undisturbed.manifests):
+        first, second = case.start(), case.start()
+        time.sleep(0.7)
+        first.kill()
+        said = second.end()
+    assert said.code == 0
+    assert violations(case, undisturbed, table=said.out, twice=len(undisturbed.manifests)) == []
+
+
+@pytest.mark.parametrize("after", [0.0, 0.7])
+@pytest.mark.parametrize("seconds", [86_400.0, -86_400.0])
+def test_the_clock_of_the_host_jumps(case, undisturbed, seconds, after):
+    """In the first driver, from its start or while it runs; in the second one the clock is right again."""
+    case.set_pace(0.01)
+    case.changes = ((jump, seconds, after),)
+    with case.watched(undisturbed.manifests):
+        driver = case.start()
+        time.sleep(1.2)
+        assert driver.alive
+        driver.kill()  # so that the next driver finds a journal, checkpoints and files from another day
+        case.changes = ()
+        said = case.run()
+    assert violations(case, undisturbed, table=said.out) == []
+    status = case.json("status")
+    assert (status["state"], status["done"], status["missing"]) == ("done", len(undisturbed.manifests), 0)
