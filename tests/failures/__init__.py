@@ -1,1 +1,1 @@
-"""The failure matrix: every fault is real, and what comes out is what comes out without any. See README.md."""
+"""The failure matrix: every fault is real, and the result is that of an undisturbed run. See README.md."""

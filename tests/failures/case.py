@@ -41,6 +41,7 @@ tables:
 """
 #: 2 plain climbs, 4 cuts with 4 climbs, 6 weights alone, 3 together.
 STAGES = 2 + 4 + 4 + 6 + 3
+RESULTS = StoreConfig("results")
 
 
 @dataclass(frozen=True)
@@ -97,7 +98,7 @@ class Case:
     """A sweep, where it is run, and against which store; ``seen_from`` is that store without any trouble."""
 
     folder: Path
-    store: StoreConfig = StoreConfig("results")
+    store: StoreConfig = RESULTS
     seen_from: StoreConfig | None = None
     environment: dict[str, str] = field(default_factory=dict)
     changes: tuple[Any, ...] = ()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 
 import pytest
+
 from failures.case import STAGES, Case
 from failures.invariants import Undisturbed, tables
 

@@ -33,8 +33,8 @@ def violations(
 ) -> list[str]:
     """What of the promises does not hold, now that the sweep of ``case`` is done.
 
-    The outputs at ``made_again`` were damaged or deleted by the test. ``twice`` stages may have been run by two
-    drivers at once. Without ``whole_checkpoints`` the store was away, so that checkpoints may be missing.
+    The outputs at ``made_again`` were damaged or deleted by the test. ``twice`` stages may have been run by
+    two drivers at once. Without ``whole_checkpoints`` the store was away, so that checkpoints may be missing.
     """
     found = tables(case.run("report").out if table is None else table)
     return [
@@ -103,7 +103,7 @@ def _begun_after_done(case: Case) -> Iterator[str]:
 
 
 def _lost_steps(case: Case) -> Iterator[str]:
-    """A try goes on from a checkpoint that is at most the last but one of which an earlier try had begun a save.
+    """A try goes on at least from the last but one checkpoint that an earlier try had begun to save.
 
     The last save may have been broken off; the one before it was over, because a save waits for the last.
     So what is repeated is at most the steps of one interval, and those of one save.

@@ -6,6 +6,7 @@ import time
 from random import Random
 
 import pytest
+
 from failures.driver import jump
 from failures.invariants import left_checkpoints, repeated_steps, violations
 from failures.stages.base import MOMENTS

@@ -14,7 +14,7 @@ EVERY_SECONDS = 0.05
 
 
 class Watch:
-    """What is done must be whole, be what it is without any fault, and stay as it was when it was first seen."""
+    """What is done must be whole, as it is without any fault, and stay as it was when first seen."""
 
     def __init__(self, open_: Callable[[], Store], expected: Mapping[str, Any] | None) -> None:
         self.problems: list[str] = []
