@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
+
 import pytest
 import yaml
 from hypothesis import HealthCheck, given, settings
@@ -347,7 +349,7 @@ def test_whatever_stands_in_a_file_is_planned_or_refused_with_a_message(workplac
         for key in parents:
             place = place[key]
         if data.draw(st.booleans()):
-            place[last] = data.draw(st.sampled_from(ODD))
+            place[last] = deepcopy(data.draw(st.sampled_from(ODD)))  # a later edit may go inside it
         elif isinstance(place, dict):
             keys = [last, "when", "use", "each", "reads", "try", "stage", "model", "x"]
             place[data.draw(st.sampled_from(keys))] = place.pop(last)
