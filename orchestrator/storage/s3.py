@@ -29,6 +29,7 @@ from botocore import exceptions
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.loaders import Loader, create_loader
+from urllib3.exceptions import HTTPError
 
 from orchestrator.errors import InputError, StoreError
 from orchestrator.storage.base import Bucket, Entry, StoreConfig
@@ -49,6 +50,7 @@ BROKEN_OFF = (
     exceptions.ReadTimeoutError,
     exceptions.ResponseStreamingError,
     exceptions.IncompleteReadError,
+    HTTPError,  # botocore lets it through where an error breaks off that answers a request for a content
 )
 CREDENTIALS = (
     exceptions.NoCredentialsError,
@@ -283,7 +285,7 @@ class S3Bucket(Bucket):
     def _explained(self, verb: str, key: str) -> Iterator[None]:
         try:
             yield
-        except (BotoCoreError, ClientError, Boto3Error) as error:
+        except (BotoCoreError, ClientError, Boto3Error, HTTPError) as error:
             advice = f"no permission; {LOGIN}" if _code(error) in FORBIDDEN else ADVICE
             raise StoreError(f"{self.uri}/{key}: cannot {verb}: {error}; {advice}") from error
 
