@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import itertools
+from secrets import token_hex
 
 import pytest
 
 from failures.case import STAGES, Case
 from failures.invariants import Undisturbed, tables
+from failures.proxy import Proxy
+from failures.server import BUCKET, credentials, s3_server
+from orchestrator.storage import StoreConfig
 
 
 @pytest.fixture(scope="session")
@@ -33,6 +37,42 @@ def make_case(tmp_path):
     yield make
     for case in made:
         case.end()
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory):
+    """The port of a real S3 server."""
+    with s3_server(tmp_path_factory.mktemp("server")) as port:
+        yield port
+
+
+@pytest.fixture
+def proxy(server):
+    """A bad line to the server."""
+    with Proxy(server) as line:
+        yield line
+
+
+@pytest.fixture
+def on_s3(make_case, server, tmp_path, monkeypatch):
+    """Makes a case in the bucket, whose drivers reach it at an endpoint: the server's own, or a proxy's."""
+    for name, value in credentials().items():
+        monkeypatch.setenv(name, value) if value else monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))  # whoever looks on has a cache of his own
+
+    def make(endpoint=None, name="", **given):
+        place = f"s3://{BUCKET}/{name or token_hex(8)}"
+        direct = f"http://127.0.0.1:{server}"
+        machine = tmp_path / token_hex(4)
+        machine.mkdir()
+        return make_case(
+            store=StoreConfig(place, endpoint=endpoint or direct),
+            seen_from=StoreConfig(place, endpoint=direct),
+            environment=credentials(TMPDIR=str(machine)),
+            **given,
+        )
+
+    return make
 
 
 @pytest.fixture

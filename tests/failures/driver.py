@@ -9,6 +9,7 @@ import functools
 import multiprocessing
 import os
 import sys
+import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -55,6 +56,7 @@ def drive(
         os.close(file)
         stream.flush()
     os.environ.update(environment)
+    tempfile.tempdir = None  # this process may have another folder for what is temporary
     os.chdir(folder)
     for change, *given in changes:
         change(*given)

@@ -10,7 +10,8 @@ from typing import Any, Self
 from orchestrator.errors import OutputMissing, StoreError
 from orchestrator.storage import Store
 
-EVERY_SECONDS = 0.05
+#: Between two looks, times the requests that a bucket takes at once: to look at a remote one costs more.
+EVERY_SECONDS = 0.03
 
 
 class Watch:
@@ -50,7 +51,7 @@ class Watch:
             except Exception as error:
                 self.problems.append(f"a reader fell over {error!r}")
                 raise
-            self._over.wait(EVERY_SECONDS)
+            self._over.wait(EVERY_SECONDS * store.bucket.parallel)
 
     def _look(self, store: Store) -> None:
         for address in store.done() - set(self.seen):

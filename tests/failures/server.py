@@ -1,0 +1,56 @@
+"""A real S3 server on a folder of this machine."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sysconfig
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+KEY = "sparsweep-failures"
+#: Found by nobody by chance: a test looks for it in everything that is written.
+SECRET = "c2VjcmV0-of-the-failure-tests"
+BUCKET = "sweeps"
+START_SECONDS = 30.0
+
+
+def credentials(**more: str) -> dict[str, str]:
+    """The environment of a user of the server, with nothing of the user of this machine."""
+    own = {name: "" for name in os.environ if name.startswith("AWS_")}
+    return own | {
+        "AWS_ACCESS_KEY_ID": KEY,
+        "AWS_SECRET_ACCESS_KEY": SECRET,
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        "AWS_EC2_METADATA_DISABLED": "true",
+        **more,
+    }
+
+
+@contextmanager
+def s3_server(folder: Path) -> Iterator[int]:
+    """The port of a server with one bucket, whose objects are files below ``folder``."""
+    (folder / BUCKET).mkdir(parents=True)
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = int(probe.getsockname()[1])
+    program = Path(sysconfig.get_path("scripts")) / "rclone"
+    options = ["--addr", f"127.0.0.1:{port}", "--auth-key", f"{KEY},{SECRET}", "--config", os.devnull]
+    with (folder / "server.log").open("wb") as log:
+        server = subprocess.Popen([program, "serve", "s3", *options, folder], stdout=log, stderr=log)
+    try:
+        end = time.monotonic() + START_SECONDS
+        while True:
+            with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+                break
+            assert server.poll() is None, (folder / "server.log").read_text()
+            assert time.monotonic() < end, "the server does not start"
+            time.sleep(0.05)
+        yield port
+    finally:
+        server.kill()
+        server.wait()
