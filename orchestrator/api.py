@@ -75,7 +75,8 @@ def run(
         "host": socket.gethostname(),
         "pid": os.getpid(),
     }
-    journal = _Opening(place, plan.sweep, opened)
+    run_id = new_run_id()
+    journal = _Opening(place, plan.sweep, run_id, opened)
     if listener is not None:
         listener({"kind": "opened", "at": time.time(), **opened})
     outcome = "failed"
@@ -87,6 +88,7 @@ def run(
             durations=expected_seconds(plan, place, done),
             skip=failed_before(plan, place, done) if skip_failed else (),
             listener=listener,
+            run=run_id,
         )
         outcome = "interrupted" if summary.interrupted else "failed" if summary.failed else "done"
     except KeyboardInterrupt:
@@ -158,15 +160,16 @@ def make_engine(
 class _Opening:
     """The journal of a run; it begins with its first event: an engine that refuses leaves no trace."""
 
-    def __init__(self, store: Store, sweep: Sweep, opened: Mapping[str, Any]) -> None:
+    def __init__(self, store: Store, sweep: Sweep, run_id: str, opened: Mapping[str, Any]) -> None:
         self._store = store
         self._sweep = sweep
+        self._run_id = run_id
         self._opened = opened
         self._journal: Journal | None = None
 
     def append(self, kind: str, **fields: Any) -> None:
         if self._journal is None:
-            self._journal = Journal(self._store, self._sweep.name, new_run_id(), sweep_file=self._sweep.path)
+            self._journal = Journal(self._store, self._sweep.name, self._run_id, sweep_file=self._sweep.path)
             self._journal.append("opened", **self._opened)
         self._journal.append(kind, **fields)
 

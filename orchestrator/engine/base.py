@@ -12,6 +12,7 @@ from orchestrator.engine.provenance import provenance
 from orchestrator.engine.run import Run
 from orchestrator.engine.work import Event, Failure, Journal, Summary, Work
 from orchestrator.engine.worker import Settings
+from orchestrator.journal import new_run_id
 from orchestrator.plan import Plan
 from orchestrator.storage import Store
 
@@ -22,6 +23,8 @@ class Engine(ABC):
 
     checkpoint_seconds: float = 30.0
     """How often a long stage is asked to save its state."""
+    beat_seconds: float = 5.0
+    """How often other drivers on the store hear what this one runs; six missing beats mean it is gone."""
 
     @final
     def drain(
@@ -33,11 +36,14 @@ class Engine(ABC):
         durations: Mapping[str, float] | None = None,
         skip: Collection[str] = (),
         listener: Callable[[Event], None] | None = None,
+        run: str | None = None,
     ) -> Summary:
         """Run what is missing of ``plan``, each stage once, and put its output into ``store``.
 
         ``durations`` are measured seconds by stage name; stages at addresses in ``skip`` are not tried.
-        Nothing is started when nothing is missing. A stage that fails is in the summary; it raises nothing.
+        ``run`` is the id under which other drivers on the store hear of this one, by default a new one; what
+        they run meanwhile is left to them. Nothing is started when nothing is missing. A stage that fails is
+        in the summary; it raises nothing.
 
         Raises:
             InputError: a stage asks for what no machine here has; nothing was started.
@@ -47,7 +53,20 @@ class Engine(ABC):
         missing = plan.missing(done)
         if not missing:
             return Summary()
-        return self._drain(Work(plan, store, journal, done, missing, durations or {}, skip, listener))
+        return self._drain(
+            Work(
+                plan,
+                store,
+                journal,
+                done,
+                missing,
+                durations or {},
+                skip,
+                listener,
+                run or new_run_id(),
+                self.beat_seconds,
+            )
+        )
 
     @abstractmethod
     def _drain(self, work: Work) -> Summary:

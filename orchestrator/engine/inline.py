@@ -14,7 +14,7 @@ from orchestrator.engine.signals import stopping
 from orchestrator.engine.work import Summary, Work
 from orchestrator.engine.worker import device_for, execute
 
-#: Between two looks at whether a stop was asked for, while a store that is away is waited for.
+#: Between two looks at whether to go on, while a store that is away or another driver is waited for.
 STEP_SECONDS = 0.2
 REPORT_SECONDS = 1.0
 
@@ -32,7 +32,8 @@ class Inline(Engine):
         stop = threading.Event()
         with stopping(stop.set):
             try:
-                self._run_all(run, stop)
+                with run.announced():
+                    self._run_all(run, stop)
             except KeyboardInterrupt:
                 stop.set()
         return run.summary(interrupted=stop.is_set() and len(run) > 0)
@@ -44,7 +45,7 @@ class Inline(Engine):
             pause = run.resume()
             stage = run.take()
             if stage is None:
-                stop.wait(min(STEP_SECONDS, pause or 0.0))
+                stop.wait(STEP_SECONDS if pause is None else min(STEP_SECONDS, pause))
                 continue
             gpus = run.job(stage).resources.gpus
             if gpus and device_for(gpus) == "cpu" and not said:

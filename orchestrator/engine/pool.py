@@ -80,7 +80,8 @@ class Pool:
         interrupted = False
         with stopping(lambda: self._crew.inbox.put(Asked())):
             try:
-                self._loop()
+                with self._run.announced():
+                    self._loop()
             except KeyboardInterrupt:
                 interrupted = True
             finally:

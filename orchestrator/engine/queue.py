@@ -3,14 +3,14 @@
 Every stage is in one state. What waits becomes ready when all it reads is done; of what is ready, the stage
 with the longest remaining path (its own expected seconds and those of the longest chain that needs it) goes
 first. A failed stage blocks what depends on it and nothing else. A done stage whose output is gone
-can be put back.
+can be put back, and what somebody else works on can be held back.
 """
 
 from __future__ import annotations
 
 import heapq
 from collections import Counter, deque
-from collections.abc import Callable, Container, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Container, Hashable, Iterable, Iterator, Mapping, Sequence
 from enum import IntEnum
 from typing import Protocol
 
@@ -45,6 +45,7 @@ class State(IntEnum):
     RUNNING = 4
     FAILED = 5
     BLOCKED = 6
+    HELD = 7
 
 
 class Queue:
@@ -80,6 +81,8 @@ class Queue:
         self._group_of: dict[int, Hashable] = {}
         self._group_sizes: Counter[Hashable] = Counter()
         self._blocked: dict[int, int] = {}
+        self._held: frozenset[int] = frozenset()
+        self._preferred: dict[Hashable, deque[int]] = {}
         self._seconds = dict(durations or {})
         self._remaining = self._paths()
         for stage in self._needed:
@@ -95,8 +98,8 @@ class Queue:
         return remaining
 
     def __len__(self) -> int:
-        """How many stages are not over yet: they wait, are ready or run."""
-        return sum(self._counts[state] for state in (State.WAITING, State.READY, State.RUNNING))
+        """How many stages are not over yet: they wait, are ready, held or run."""
+        return sum(self._counts[state] for state in (State.WAITING, State.READY, State.RUNNING, State.HELD))
 
     def state(self, stage: int) -> State:
         """Where ``stage`` stands."""
@@ -135,9 +138,47 @@ class Queue:
         head = self._head(group)
         if head is None:
             return None
-        heapq.heappop(self._ready[group])
         self._move(head[1], State.RUNNING)
         return head[1]
+
+    def upcoming(self, group: Hashable, count: int) -> list[int]:
+        """The next ``count`` ready stages of ``group``, or all there are, in the order in which they go."""
+        heap = self._ready.get(group, [])
+        preferred = (s for s in self._preferred.get(group, ()) if self._group_of.get(s, self) == group)
+        found: dict[int, None] = dict.fromkeys(preferred)
+        frontier = [(heap[0], 0)] if heap else []
+        while frontier and len(found) < count:
+            (_, stage), place = heapq.heappop(frontier)
+            if self._group_of.get(stage, self) == group:
+                found[stage] = None
+            for below in (2 * place + 1, 2 * place + 2):
+                if below < len(heap):
+                    heapq.heappush(frontier, (heap[below], below))
+        return list(found)[:count]
+
+    def prefer(self, stages: Iterable[int]) -> None:
+        """Let those of ``stages`` that are ready go first, in this order, and no others."""
+        self._preferred = {}
+        for stage in stages:
+            if self._state[stage] == State.READY:
+                self._preferred.setdefault(self._group_of[stage], deque()).append(stage)
+
+    def hold(self, stages: Collection[int]) -> None:
+        """Leave ``stages``, and no others, to somebody else: they are not ready, whatever they wait for."""
+        before, self._held = self._held, frozenset(stages)
+        for stage in sorted(before - self._held):
+            if self._state[stage] == State.HELD:
+                self._push(stage)
+        for stage in self._held - before:
+            if self._state[stage] == State.READY:
+                self._move(stage, State.HELD)
+
+    def found(self, stage: int) -> bool:
+        """Somebody else made the output of ``stage``; whether that was still waited for here."""
+        waited = self._state[stage] in (State.WAITING, State.READY, State.HELD)
+        if waited:
+            self.done(stage)
+        return waited
 
     def done(self, stage: int) -> None:
         """The output of ``stage`` is there: what waited only for it becomes ready."""
@@ -178,7 +219,7 @@ class Queue:
         for current in added:
             self._lift(current)
             for child in set(self._children[current]):
-                if self._state[child] == State.READY:
+                if self._state[child] in (State.READY, State.HELD):
                     self._move(child, State.WAITING)
                     self._unmet[child] = 0
                 if self._state[child] == State.WAITING:
@@ -208,6 +249,9 @@ class Queue:
             self._push(stage)
 
     def _push(self, stage: int) -> None:
+        if stage in self._held:
+            self._move(stage, State.HELD)
+            return
         group = self._group_of[stage] = self._group(stage)
         self._move(stage, State.READY)
         heapq.heappush(self._ready.setdefault(group, []), (-self._remaining[stage], stage))
@@ -218,7 +262,7 @@ class Queue:
         found = deque([stage])
         while found:
             for child in self._children[found.popleft()]:
-                if self._state[child] in (State.WAITING, State.READY):
+                if self._state[child] in (State.WAITING, State.READY, State.HELD):
                     self._block(child, failed)
                     blocked.append(child)
                     found.append(child)
@@ -229,10 +273,15 @@ class Queue:
         self._blocked[stage] = failed
 
     def _head(self, group: Hashable) -> tuple[float, int] | None:
-        """The first of the group's heap that is still ready; what is not is dropped on the way."""
+        """The first of what is preferred or else of the heap; what is not ready is dropped on the way."""
+        preferred = self._preferred.get(group)
+        while preferred:
+            if self._group_of.get(preferred[0], self) == group:
+                return -self._remaining[preferred[0]], preferred[0]
+            preferred.popleft()
         heap = self._ready.get(group)
         while heap:
-            # A stage that went back to waiting left its entry behind; by now it may be in another group.
+            # A stage that was taken or waits again left its entry behind; by now it may be in another group.
             if self._group_of.get(heap[0][1], self) == group:
                 return heap[0]
             heapq.heappop(heap)

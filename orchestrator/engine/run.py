@@ -8,12 +8,14 @@ from __future__ import annotations
 import heapq
 import time
 from collections import Counter
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from orchestrator.engine.control import Report
 from orchestrator.engine.queue import Queue, State
 from orchestrator.engine.retry import Ledger, Trouble, Verdict
+from orchestrator.engine.sharing import Sharing
 from orchestrator.engine.work import Failure, Summary, Work
 from orchestrator.engine.worker import Outcome
 from orchestrator.errors import StoreError
@@ -46,6 +48,7 @@ class Run:
             group=lambda stage: group(stage, self.ledger.is_alone(stage)),
             durations=work.durations,
         )
+        self._sharing = Sharing(work, self.queue, clock=clock)
         self._jobs: dict[int, Job] = {}
         self._tries: Counter[int] = Counter()
         self._pausing: list[tuple[float, int]] = []
@@ -60,9 +63,18 @@ class Run:
         """How many stages are not over yet."""
         return len(self.queue)
 
+    @contextmanager
+    def announced(self) -> Iterator[None]:
+        """Inside, other drivers on the store know what runs here, and what runs there is left to them."""
+        with self._sharing.announced(self._heed):
+            yield
+
     def take(self, group: Hashable = None) -> int | None:
         """The most urgent ready stage of ``group``, now held by the caller until it tells how it `ended`."""
-        return self.queue.take(group)
+        stage = self.queue.take(group)
+        if stage is not None:
+            self._sharing.begin(stage, group)
+        return stage
 
     def job(self, stage: int) -> Job:
         """The job of a stage that was taken."""
@@ -91,18 +103,12 @@ class Run:
 
     def ended(self, stage: int, outcome: Outcome, *, on_gpu: bool = False) -> None:
         """A try of ``stage`` is over; the plan moves on accordingly."""
+        self._sharing.end(stage)
         for text in outcome.notes:
             self.note(f"{self.job(stage).label}: {text}")
         match outcome.ending:
             case "done" | "elsewhere":
-                self._done += 1
-                self._tell(
-                    "finished",
-                    stage,
-                    node=self.job(stage).node,
-                    seconds=round(outcome.seconds, 6),
-                    **({"elsewhere": True} if outcome.ending == "elsewhere" else {}),
-                )
+                self._finished(stage, outcome.seconds, elsewhere=outcome.ending == "elsewhere")
                 self.queue.done(stage)
             case "stopped" | "returned":
                 self.queue.put_back(stage)
@@ -111,7 +117,11 @@ class Run:
         self._jobs.pop(stage, None)
 
     def resume(self) -> float | None:
-        """Put back the stages whose pause is over; the seconds until the next one is, None if none pauses."""
+        """Put back the stages whose pause is over; the seconds until the next one is, None if none pauses.
+
+        What other drivers did meanwhile is taken notice of, too.
+        """
+        self._heed()
         while self._pausing and self._pausing[0][0] <= self._clock():
             self.queue.put_back(heapq.heappop(self._pausing)[1])
         return self._pausing[0][0] - self._clock() if self._pausing else None
@@ -126,6 +136,22 @@ class Run:
             blocked=self._skipped | blocked,
             interrupted=interrupted,
             seconds=self._clock() - self._began,
+        )
+
+    def _heed(self) -> None:
+        """Take notice of what other drivers did."""
+        for stage in self._sharing.news():
+            self._finished(stage, 0.0, elsewhere=True)
+            self._jobs.pop(stage, None)
+
+    def _finished(self, stage: int, seconds: float, *, elsewhere: bool) -> None:
+        self._done += 1
+        self._tell(
+            "finished",
+            stage,
+            node=self.job(stage).node,
+            seconds=round(seconds, 6),
+            **({"elsewhere": True} if elsewhere else {}),
         )
 
     def _judge(self, stage: int, trouble: Trouble, outcome: Outcome, on_gpu: bool) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from orchestrator.engine.retry import Cause
+from orchestrator.journal import new_run_id
 from orchestrator.plan import Plan
 from orchestrator.storage import Store
 
@@ -37,6 +38,10 @@ class Work:
     skip: Collection[str] = ()
     """Addresses that are not to be tried: they failed before."""
     listener: Callable[[Event], None] | None = None
+    run: str = field(default_factory=new_run_id)
+    """The id of this run, unique in the store."""
+    beat_seconds: float = 5.0
+    """How often other drivers hear what this one runs."""
 
 
 @dataclass(frozen=True, slots=True)

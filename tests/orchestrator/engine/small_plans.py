@@ -59,6 +59,8 @@ class SmallPlan:
         return len(self._jobs)
 
     def id_of(self, address):
+        if address not in self.addresses:
+            raise KeyError(address)
         return self.addresses.index(address)
 
     def job(self, stage):

@@ -134,6 +134,59 @@ def test_a_stage_put_back_after_its_parent_failed_is_blocked():
     assert dict(queue.blocked()) == {1: 0}
 
 
+def test_a_held_stage_is_not_ready_until_it_is_let_go():
+    queue = queue_of([(), (), (0,)])
+    queue.hold([0, 1])
+    assert (queue.take(), queue.ready(), len(queue)) == (None, 0, 3)
+    queue.hold([1])
+    assert (queue.take(), queue.take()) == (0, None)
+    queue.done(0)
+    queue.hold([2])
+    assert (queue.take(), queue.take()) == (1, None)  # 2 waits no more, but is held
+    queue.hold([])
+    assert queue.take() == 2
+
+
+def test_what_somebody_else_made_makes_its_readers_ready_and_is_news_once():
+    queue = queue_of([(), (0,), (1,)])
+    queue.hold([0])
+    assert [queue.found(0), queue.found(0)] == [True, False]
+    assert queue.found(1)  # although it was ready here
+    assert drain(queue) == [2]
+
+
+def test_what_runs_here_is_not_held():
+    queue = queue_of([()])
+    stage = queue.take()
+    queue.hold([stage])
+    assert not queue.found(stage)
+    queue.put_back(stage)
+    assert queue.take() is None
+    queue.hold([])
+    assert queue.take() == stage
+
+
+def test_a_held_stage_is_blocked_or_waits_like_a_ready_one():
+    queue = queue_of([(), (), (0, 1)], done=(0, 1))
+    queue.hold([2])
+    assert queue.reinstate(0) == [0]
+    assert queue.state(2) == State.WAITING
+    assert queue.fail(queue.take()) == [2]
+    queue = queue_of([(), (0,)])
+    queue.fail(queue.take())
+    queue.hold([1])
+    assert queue.state(1) == State.BLOCKED
+
+
+def test_what_is_preferred_goes_first_and_what_comes_next_is_known():
+    # 2 begins the chain 2 -> 3; of equals the smaller id is first.
+    queue = queue_of([(), (), (), (2,)])
+    assert queue.upcoming(None, 9) == [2, 0, 1]
+    queue.prefer([1, 3])
+    assert queue.upcoming(None, 2) == [1, 2]
+    assert drain(queue) == [1, 2, 0, 3]
+
+
 graphs = st.integers(1, 12).flatmap(
     lambda size: st.tuples(
         *(st.sets(st.integers(0, stage - 1)) if stage else st.just(set()) for stage in range(size))
@@ -168,6 +221,25 @@ def test_every_stage_runs_once_parents_first_and_blocked_is_what_descends_from_a
     assert set(queue.blocked()) == below
     assert set(ran) == set(range(len(parents))) - below
     assert all(queue.blocked()[stage] in failed for stage in below)
+
+
+@given(graphs, st.data())
+@settings(max_examples=150, deadline=None)
+def test_holding_and_preferring_change_the_order_and_nothing_else(parents, data):
+    queue = queue_of(parents)
+    ran = []
+    stages = st.sets(st.integers(0, len(parents) - 1))
+    while len(queue):
+        queue.hold(data.draw(stages) if data.draw(st.booleans()) else [])
+        queue.prefer(data.draw(stages))
+        foreseen = queue.upcoming(None, 3)
+        stage = queue.take()
+        assert stage == (foreseen[0] if foreseen else None)
+        if stage is not None:
+            assert all(queue.state(parent) == State.DONE for parent in parents[stage])
+            ran.append(stage)
+            queue.done(stage)
+    assert sorted(ran) == list(range(len(parents)))
 
 
 @given(graphs, st.data())
