@@ -17,7 +17,7 @@ from orchestrator.monitor.durations import clock
 from orchestrator.monitor.live import watch
 from orchestrator.monitor.tally import Tally
 from orchestrator.plan import Plan
-from orchestrator.report.render import make_report
+from orchestrator.report.render import Report, make_report
 from orchestrator.storage import Store
 
 FAILURES_SHOWN = 10
@@ -53,8 +53,11 @@ def run_sweep(asked: Asked, options: Options) -> int:
         f" ({stages:,} if nothing were shared)."
     )
     if not missing:
+        report = make_report(plan, store)
+        if put_aside_damaged(report, store):
+            return run_sweep(asked, options)
         say(f"Nothing to run: everything is done in {store.uri}.")
-        print_tables(make_report(plan, store))
+        print_tables(report)
         return DONE
     found = sum(address in done for address in plan.addresses)
     say(f"{found:,} were found done in {store.uri}, {len(missing):,} to run ({options.engine}).")
@@ -66,8 +69,25 @@ def run_sweep(asked: Asked, options: Options) -> int:
         )
         return INTERRUPTED
     say(f"{summary.done:,} stages in {clock(summary.seconds)}.")
-    print_tables(make_report(plan, store))
+    report = make_report(plan, store)
+    if put_aside_damaged(report, store):
+        return run_sweep(asked, options)
+    print_tables(report)
     return tell_failures(summary, store)
+
+
+def put_aside_damaged(report: Report, store: Store) -> bool:
+    """Take outputs away that count as done but whose numbers cannot be read; whether there were any.
+
+    Nothing reads them but a report, so that no stage finds out.
+    """
+    unread = {planned.address for planned in report.results.planned} - report.results.manifests.keys()
+    damaged = unread & store.done() if unread else unread
+    for address in damaged:
+        store.quarantine(address, "its manifest is damaged")
+    if damaged:
+        say(f"{len(damaged):,} outputs are damaged; they are put aside and made again.")
+    return bool(damaged)
 
 
 def drain(plan: Plan, store: Store, done: set[str], options: Options) -> Summary:

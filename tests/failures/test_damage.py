@@ -1,0 +1,88 @@
+"""Outputs that are damaged after they were written: found when they are needed, and made again."""
+
+from __future__ import annotations
+
+import pytest
+
+from failures.invariants import violations
+
+
+def payload_of(store, address):
+    """The key of the file of an output."""
+    return next(key for key in store.list_keys(f"payload/{address}/") if key.endswith("/state"))
+
+
+def flip_a_byte(store, address):
+    key = payload_of(store, address)
+    content = bytearray(store.get_bytes(key))
+    content[len(content) // 2] ^= 1
+    store.put_bytes(key, bytes(content))
+
+
+def truncate(store, address):
+    key = payload_of(store, address)
+    store.put_bytes(key, store.get_bytes(key)[:-1])
+
+
+def take_the_payload(store, address):
+    store.drop_payload(address)
+
+
+def tear_the_manifest(store, address):
+    key = f"outputs/{address}/manifest.json"
+    store.put_bytes(key, store.get_bytes(key)[:-50])
+
+
+def empty_the_manifest(store, address):
+    store.put_bytes(f"outputs/{address}/manifest.json", b"")
+
+
+def change_a_number(store, address):
+    key = f"outputs/{address}/manifest.json"
+    text = store.get_bytes(key)
+    at = text.index(b"0.", text.index(b'"weight"')) + 2
+    store.put_bytes(key, text[:at] + (b"1" if text[at : at + 1] != b"1" else b"2") + text[at + 1 :])
+
+
+DAMAGES = (flip_a_byte, truncate, take_the_payload, tear_the_manifest, empty_the_manifest)
+
+
+@pytest.fixture(params=["folder", pytest.param("bucket", marks=pytest.mark.s3)])
+def case(request):
+    """A case on each kind of store."""
+    if request.param == "folder":
+        return request.getfixturevalue("make_case")()
+    return request.getfixturevalue("on_s3")()
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_damaged_output_is_made_again_where_it_is_needed(case, undisturbed, tmp_path, damage):
+    case.run()
+    if "TMPDIR" in case.environment:  # another machine: one that has whole copies goes on with them
+        case.environment["TMPDIR"] = str(tmp_path / "another")
+        (tmp_path / "another").mkdir()
+    store = case.open()
+    (damaged,) = case.addresses("cut.part", level=1, seed=0)
+    needed_by = [*case.addresses("cut.model", level=1, seed=0), *case.addresses("cut.alone", level=1, seed=0)]
+    damage(store, damaged)
+    for address in needed_by:
+        store.discard(address)
+    begun = len(case.ledger("began"))
+    said = case.run()
+    # exactly what is missing, and the damaged one where it was found out
+    assert {line["address"] for line in case.ledger("began")[begun:]} == {damaged, *needed_by}
+    assert said.code == 0
+    made_again = [damaged, *needed_by]
+    assert violations(case, undisturbed, table=said.out, made_again=made_again) == []
+
+
+@pytest.mark.parametrize("damage", [tear_the_manifest, empty_the_manifest, change_a_number])
+def test_numbers_that_are_damaged_are_in_no_table_and_come_again(make_case, undisturbed, damage):
+    case = make_case()
+    case.run()
+    (damaged,) = case.addresses("cut.alone", level=1, seed=0)
+    damage(case.open(), damaged)
+    begun = len(case.ledger("began"))
+    said = case.run()
+    assert [line["address"] for line in case.ledger("began")[begun:]] == [damaged]
+    assert violations(case, undisturbed, table=said.out, made_again=[damaged]) == []
