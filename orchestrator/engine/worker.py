@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import logging
 import os
@@ -196,6 +197,8 @@ def _trouble(error: BaseException) -> Trouble:
     if isinstance(error, StoreError):
         # A value that no store can hold is the stage's mistake; anything else may be over in a while.
         return "error" if isinstance(error.__cause__, ValueError | TypeError) else "store"
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return "store"  # the scratch folder is full: every stage would fail, and somebody may make room
     if any(kind.__name__ == "OutOfMemoryError" for kind in type(error).__mro__):
         return "memory"
     return "error"
