@@ -13,7 +13,7 @@ OWN_MOUNTS = ("unshare", "--user", "--map-root-user", "--mount")
 
 
 def test_a_full_disk_costs_what_does_not_fit_and_the_same_command_continues(tmp_path):
-    """In a name space of its own, where a small disk may be mounted; else with a limit on the size of files."""
+    """In a name space of its own, where a small disk may be mounted; else with a limit on file sizes."""
     try:
         own = subprocess.run([*OWN_MOUNTS, "true"], capture_output=True, check=False).returncode == 0
     except FileNotFoundError:
