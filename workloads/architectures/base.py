@@ -77,12 +77,11 @@ class Architecture(ABC):
             )
         if classes < 1:
             raise ValueError(f"a classifier needs at least one class, got {classes}")
-        with torch.device("meta"):  # a layer made on the CPU would draw its weights from the global stream
+        # torch draws first weights from the global stream, which is put back. (The meta device draws none,
+        # but its first use in a process imports sympy: 1.7 s.)
+        with torch.random.fork_rng(devices=[]):
             body, width = self.body(shape)
             network = Network(body, nn.Linear(width, classes + self.unknown_outputs), shape, classes)
-        network.to_empty(device="cpu")
-        network.mean.zero_()
-        network.std.fill_(1)
         initialise(network, seed, self.initial)
         return network
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
+from workloads.optimizers._lean import lean
 from workloads.optimizers.base import Optimizer
 
 
@@ -35,7 +36,7 @@ class Adam(Optimizer):
         return self.lr
 
     def build(self, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
-        return torch.optim.Adam(
+        made: torch.optim.Optimizer = lean(torch.optim.Adam)(
             parameters,
             lr=self.lr,
             betas=self.betas,
@@ -43,3 +44,4 @@ class Adam(Optimizer):
             weight_decay=self.weight_decay,
             fused=True,
         )
+        return made

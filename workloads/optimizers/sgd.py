@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
+from workloads.optimizers._lean import lean
 from workloads.optimizers.base import Optimizer
 
 
@@ -35,7 +36,7 @@ class Sgd(Optimizer):
         return self.lr
 
     def build(self, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
-        return torch.optim.SGD(
+        made: torch.optim.Optimizer = lean(torch.optim.SGD)(
             parameters,
             lr=self.lr,
             momentum=self.momentum,
@@ -43,3 +44,4 @@ class Sgd(Optimizer):
             weight_decay=self.weight_decay,
             fused=True,
         )
+        return made
