@@ -1,8 +1,8 @@
 """The same sweep through Ray Tune and through the pool, side by side, in one run.
 
 24 trials on digits: 3 seeds x 8 sparsities; train 30 epochs, prune by magnitude, fine-tune 5, classify. Tune
-runs each trial as one function of the same stages, once with fresh processes and once with `reuse_actors`; the
-pool runs the plan, where the 24 trials share 3 dense trainings. Run: ``python -m benchmarks.tune``.
+runs each trial as one function of the same stages, once with fresh processes and once with `reuse_actors`;
+the pool runs the plan, where the 24 trials share 3 dense trainings. Run: ``python -m benchmarks.tune``.
 """
 
 from __future__ import annotations
