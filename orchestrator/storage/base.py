@@ -7,7 +7,7 @@ bucket need not offer conditional writes, renames or locks; `orchestrator.storag
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -56,6 +56,13 @@ class Bucket(ABC):
         """The objects whose keys start with ``prefix``, in no promised order."""
 
     @abstractmethod
+    def entries(self, prefix: str) -> Sequence[Entry]:
+        """The same at once, where the next part of a key begins with a hexadecimal digit; others may miss.
+
+        Large ones are listed in parallel.
+        """
+
+    @abstractmethod
     def holders(self, prefix: str, name: str) -> dict[str, str]:
         """The folders directly below ``prefix`` that hold an object ``name`` which is not empty: its tag.
 
@@ -65,6 +72,22 @@ class Bucket(ABC):
     @abstractmethod
     def get(self, key: str, tag: str = "") -> bytes:
         """The object under ``key``; with the tag that a listing gave, as it was then will do.
+
+        Raises:
+            KeyError: there is none.
+        """
+
+    @abstractmethod
+    def fetch(self, key: str, path: Path) -> None:
+        """Write the object under ``key`` to the new file ``path``, past every copy on this machine.
+
+        Raises:
+            KeyError: there is none.
+        """
+
+    @abstractmethod
+    def sha256(self, key: str) -> str:
+        """The sha256 of the object under ``key``, read anew from where it is.
 
         Raises:
             KeyError: there is none.

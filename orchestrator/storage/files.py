@@ -1,18 +1,15 @@
-"""The files of a payload: what a folder holds, and and whether it is what was recorded."""
+"""The files of a payload: what a folder holds, and whether it is what was recorded."""
 
 from __future__ import annotations
 
-import hashlib
 import os
 import stat
 from collections.abc import Mapping
 from pathlib import Path
 
 from orchestrator.storage.base import Bucket
+from orchestrator.storage.hashing import sha256_of
 from orchestrator.storage.manifest import StoredFile, check_name
-
-#: Up to here a file is hashed in one read.
-SMALL_BYTES = 1 << 20
 
 
 def seal(folder: Path) -> dict[str, StoredFile]:
@@ -70,11 +67,3 @@ def difference(folder: Path, files: Mapping[str, StoredFile], *, hashes: bool) -
         if hashes and (sha256 := sha256_of(path, status.st_size)) != recorded.sha256:
             return f"{name} has sha256 {sha256} instead of {recorded.sha256}"
     return None
-
-
-def sha256_of(path: str, size: int) -> str:
-    """The sha256 of a file of about ``size`` bytes, as 64 hexadecimal digits."""
-    with Path(path).open("rb") as file:
-        if size <= SMALL_BYTES:
-            return hashlib.sha256(file.read()).hexdigest()
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -12,14 +12,16 @@ import errno
 import os
 import shutil
 import time
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, suppress
 from pathlib import Path
+from secrets import token_hex
 from typing import Any, final
 
 from orchestrator.errors import StoreError
 from orchestrator.storage.base import Bucket, Entry
 from orchestrator.storage.disk import explained
+from orchestrator.storage.hashing import sha256_of
 from orchestrator.storage.scratch import Scratch
 
 SCRATCH = "scratch"
@@ -57,7 +59,12 @@ class LocalBucket(Bucket):
                     elif found.is_file(follow_symlinks=False):
                         with suppress(FileNotFoundError):  # deleted since
                             status = found.stat(follow_symlinks=False)
-                            yield Entry(folder + found.name, status.st_size, status.st_mtime)
+                            # the second: a file may have been written long before it came here
+                            written = max(status.st_mtime, status.st_ctime)
+                            yield Entry(folder + found.name, status.st_size, written)
+
+    def entries(self, prefix: str) -> Sequence[Entry]:
+        return list(self.list(prefix))
 
     def _refuse_links(self, folder: str) -> None:
         path = self._top
@@ -86,6 +93,21 @@ class LocalBucket(Bucket):
         with self._explained("read", key):
             try:
                 return self._path(key).read_bytes()
+            except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+                raise KeyError(key) from None
+
+    def fetch(self, key: str, path: Path) -> None:
+        with self._explained("read", key):
+            source = self._path(key)
+            if source.is_symlink() or not source.is_file():
+                raise KeyError(key)
+            shutil.copyfile(source, path)
+
+    def sha256(self, key: str) -> str:
+        with self._explained("read", key):
+            try:
+                path = f"{self._top}/{key}"
+                return sha256_of(path, Path(path).stat().st_size)
             except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
                 raise KeyError(key) from None
 
@@ -136,8 +158,9 @@ class LocalBucket(Bucket):
         return self._scratch
 
     def now(self) -> float:
+        probe = self._scratch.root / token_hex(8)
         try:
-            probe = self._scratch.file()
+            probe.parent.mkdir(parents=True, exist_ok=True)
             probe.touch()
         except OSError:  # a store that may only be read
             return time.time()

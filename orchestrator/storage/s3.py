@@ -29,6 +29,7 @@ from botocore import exceptions
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.loaders import Loader, create_loader
+from botocore.response import StreamingBody
 from urllib3.exceptions import HTTPError
 
 from orchestrator.errors import InputError, StoreError
@@ -40,6 +41,7 @@ from orchestrator.storage.scratch import Scratch
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
+    from mypy_boto3_s3.type_defs import ObjectTypeDef
 
 T = TypeVar("T")
 U = TypeVar("U")
@@ -61,6 +63,9 @@ CREDENTIALS = (
 )
 #: With the waits of botocore between them about a minute in all: an outage of half a minute passes unnoticed.
 ATTEMPTS = 10
+#: botocore does not repeat what breaks off in the body; so long we wait before we do.
+BODY_PAUSES = (0.5, 1.0, 2.0, 4.0, None)
+CHUNK_BYTES = 1 << 20
 TRANSFER = TransferConfig(max_concurrency=4)
 LOGIN = "give AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or a profile, that may use it"
 ADVICE = "run the same command again when it can be reached; what is finished is kept"
@@ -138,48 +143,72 @@ class S3Bucket(Bucket):
             raise StoreError(f"{self.uri}: cannot list: {error}; {ADVICE}") from error
 
     def list(self, prefix: str) -> Iterator[Entry]:
+        for page, _ in self._pages(prefix):
+            yield from page
+
+    def _pages(self, prefix: str) -> Iterator[tuple[Sequence[Entry], bool]]:
+        """The pages of a listing, and whether there are more after each."""
         with self._explained("list", prefix):
             pages = self._client().get_paginator("list_objects_v2")
             start = self._prefix + prefix
             for page in pages.paginate(
                 Bucket=self._bucket, Prefix=start, PaginationConfig={"PageSize": self.page}
             ):
-                for found in page.get("Contents", ()):
-                    key = found["Key"][len(self._prefix) :]
-                    size, modified = found["Size"], found["LastModified"].timestamp()
-                    tag = f"{found['ETag']} {size} {modified}" if found.get("ETag") else ""
-                    yield Entry(key, size, modified, tag)
+                yield tuple(map(self._entry, page.get("Contents", ()))), page.get("IsTruncated", False)
+
+    def _entry(self, found: ObjectTypeDef) -> Entry:
+        size, modified = found["Size"], found["LastModified"].timestamp()
+        tag = f"{found['ETag']} {size} {modified}" if found.get("ETag") else ""
+        return Entry(found["Key"][len(self._prefix) :], size, modified, tag)
+
+    def entries(self, prefix: str) -> Sequence[Entry]:
+        first, is_truncated = next(self._pages(prefix))
+        if not is_truncated:
+            return first
+        listed = self._each(lambda digit: [*self.list(prefix + digit)], "0123456789abcdef")
+        return [entry for entries in listed for entry in entries]
 
     def holders(self, prefix: str, name: str) -> dict[str, str]:
-        def below(digit: str) -> Iterator[tuple[str, str]]:
-            for entry in self.list(prefix + digit):
-                folder, _, rest = entry.key[len(prefix) :].partition("/")
-                if rest == name and entry.size:
-                    yield folder, entry.tag
-
-        listed = self._each(lambda digit: dict(below(digit)), "0123456789abcdef")
-        return {folder: tag for found in listed for folder, tag in found.items()}
+        found = {}
+        for entry in self.entries(prefix):
+            folder, _, rest = entry.key[len(prefix) :].partition("/")
+            if rest == name and entry.size:
+                found[folder] = entry.tag
+        return found
 
     def get(self, key: str, tag: str = "") -> bytes:
         found = self._remembered.get(key, tag) if tag else None
         if found is None:
-            found = self._get(key)
+            found = self._read(key, lambda body: body.read())
             if tag:  # what was written since the listing is kept under a tag that no later listing gives
                 self._remembered.keep(key, tag, found)
         return found
 
-    def _get(self, key: str) -> bytes:
+    def fetch(self, key: str, path: Path) -> None:
         with self._explained("read", key):
-            for wait_seconds in (
-                0.5,
-                1.0,
-                2.0,
-                4.0,
-                None,
-            ):  # botocore does not repeat what breaks off in the body
+            try:
+                self._client().download_file(self._bucket, self._prefix + key, str(path), Config=TRANSFER)
+            except ClientError as error:
+                if _code(error) in ABSENT:
+                    raise KeyError(key) from None
+                raise
+
+    def sha256(self, key: str) -> str:
+        def hashed(body: StreamingBody) -> str:
+            found = hashlib.sha256()
+            for chunk in body.iter_chunks(CHUNK_BYTES):
+                found.update(chunk)
+            return found.hexdigest()
+
+        return self._read(key, hashed)
+
+    def _read(self, key: str, take: Callable[[StreamingBody], T]) -> T:
+        """What ``take`` makes of the content of an object."""
+        with self._explained("read", key):
+            for wait_seconds in BODY_PAUSES:
                 try:
                     found = self._client().get_object(Bucket=self._bucket, Key=self._prefix + key)
-                    return found["Body"].read()
+                    return take(found["Body"])
                 except ClientError as error:
                     if _code(error) in ABSENT:
                         raise KeyError(key) from None
@@ -222,18 +251,7 @@ class S3Bucket(Bucket):
         return folder
 
     def _fill(self, prefix: str, folder: Path, name: str) -> None:
-        def fetch(path: Path) -> None:
-            try:
-                self._client().download_file(
-                    self._bucket, self._prefix + prefix + name, str(path), Config=TRANSFER
-                )
-            except ClientError as error:
-                if _code(error) in ABSENT:
-                    raise KeyError(name) from None
-                raise
-
-        with self._explained("read", prefix + name):
-            self._cache.fill(folder / name, fetch)
+        self._cache.fill(folder / name, lambda path: self.fetch(prefix + name, path))
 
     @property
     def scratch(self) -> Scratch:

@@ -74,22 +74,31 @@ class Scratch:
         folder.mkdir(parents=True)
         held = _lock(folder / "lock", os.O_CREAT)
         weakref.finalize(self, _leave, folder, held, os.getpid())
-        self._sweep(folder)
+        for dead in self.dead((folder / "lock").stat().st_mtime):
+            self.sweep(dead)
         return folder
 
-    def _sweep(self, mine: Path) -> None:
-        """Remove the folders whose lock can be had; ages are compared by the file server's own clock."""
-        now = (mine / "lock").stat().st_mtime
-        for folder in self.root.iterdir():
-            try:
-                if folder == mine or now - (folder / "lock").stat().st_mtime < SETTLED_SECONDS:
-                    continue
-            except OSError:  # being removed by someone else, or not ours
-                continue
-            held = _lock(folder / "lock")
-            if held is not None:
-                shutil.rmtree(folder, ignore_errors=True)
-                os.close(held)
+    def dead(self, now: float) -> list[Path]:
+        """The folders that dead processes left; ``now`` by the file server's own clock."""
+        found = []
+        for folder in self.root.iterdir() if self.root.is_dir() else ():
+            # not being made at the moment, nor removed by someone else, nor a folder that is not ours
+            with suppress(OSError):
+                settled = now - (folder / "lock").stat().st_mtime >= SETTLED_SECONDS
+                held = _lock(folder / "lock") if settled else None
+                if held is not None:
+                    os.close(held)
+                    found.append(folder)
+        return found
+
+    def sweep(self, folder: Path) -> bool:
+        """Remove one of the `dead` folders; whether it is gone."""
+        held = _lock(folder / "lock")
+        if held is None:
+            return not folder.exists()
+        shutil.rmtree(folder, ignore_errors=True)
+        os.close(held)
+        return True
 
 
 def _lock(path: Path, flags: int = 0) -> int | None:

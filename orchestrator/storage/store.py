@@ -21,14 +21,14 @@ from typing import Any, TypeVar, final
 from orchestrator.errors import InputError, OutputDamaged, OutputMissing, StoreError
 from orchestrator.storage import checkpoints
 from orchestrator.storage.base import Bucket, StoreConfig
-from orchestrator.storage.files import collect, seal
+from orchestrator.storage.files import collect, difference, seal
 from orchestrator.storage.manifest import ADDRESS, Manifest, StoredFile, check_name, digest_of
 from orchestrator.storage.scratch import Scratch
 
 T = TypeVar("T")
 U = TypeVar("U")
 
-#: So many manifests are asked for one by one, more are listed first: a listing takes at least 16 requests.
+#: So many manifests are asked for one by one; more are listed first.
 FEW = 64
 
 
@@ -174,6 +174,33 @@ class Store:
         kept = {"address": address, "why": why, "at": time.time(), "manifest": text.decode(errors="replace")}
         self.bucket.put(f"quarantine/{address}-{token_hex(6)}.json", json.dumps(kept).encode())
         self.bucket.delete([_manifest(address)])
+
+    def adopt(self, address: str, text: bytes, folder: Path | None) -> None:
+        """Publish an output of another store as it is: ``text`` is its manifest, ``folder`` its payload.
+
+        Takes ``folder`` over; None is a payload that was dropped. Every file is read back before the manifest
+        is written. Nothing happens if a whole output is there already.
+
+        Raises:
+            OutputDamaged: the folder is not what the manifest says, or did not arrive so.
+            StoreError: the store cannot be written.
+        """
+        manifest = self._read(address, text)
+        if self._is_whole(address):
+            return
+        if manifest.files and folder is not None:
+            if seal(folder) != manifest.files:
+                problem = difference(folder, manifest.files, hashes=True)
+                raise OutputDamaged(
+                    f"{address}: {problem or 'there are files that its manifest does not name'}"
+                )
+            prefix = _payload(address, manifest.attempt)
+            self.bucket.remove(prefix)  # what a copy that broke off has left
+            self.bucket.upload(folder, prefix)
+            for name, recorded in manifest.files.items():
+                if self.bucket.sha256(prefix + name) != recorded.sha256:
+                    raise OutputDamaged(f"{self.uri}/{prefix}{name}: it did not arrive as it was sent")
+        self.bucket.put(_manifest(address), text)
 
     # Checkpoints
 

@@ -102,6 +102,12 @@ def bucket(request, tmp_path):
 
 
 @pytest.fixture
+def make_bucket(request):
+    """Makes a bucket by its name in `BUCKETS`."""
+    return lambda name, folder: BUCKETS[name](request, folder)
+
+
+@pytest.fixture
 def store(bucket):
     return Store(bucket, StoreConfig(bucket.uri))
 

@@ -44,6 +44,33 @@ def test_reading_what_is_not_there_is_a_key_error(bucket, key):
         bucket.get(key)
 
 
+def test_an_object_is_fetched_and_hashed_as_it_is_now(bucket, tmp_path):
+    bucket.upload(folder_of(bucket, {"file": b"old"}), "payload/aa/1/")
+    bucket.download("payload/aa/1/", ["file"])
+    bucket.delete(["payload/aa/1/file"])
+    bucket.put("payload/aa/1/file", b"abc")
+    bucket.fetch("payload/aa/1/file", tmp_path / "copy")
+    assert (tmp_path / "copy").read_bytes() == b"abc"
+    sha256 = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+    assert bucket.sha256("payload/aa/1/file") == sha256
+    for absent in ("payload/aa/1/absent", "payload/aa/1/file/below", "payload/aa"):
+        with pytest.raises(KeyError, match=absent):
+            bucket.sha256(absent)
+        with pytest.raises(KeyError, match=absent):
+            bucket.fetch(absent, tmp_path / "absent")
+
+
+def test_a_tag_changes_with_the_object_and_a_reader_with_the_new_one_reads_the_new_object(bucket):
+    tags = []
+    for content in (b"first", b"other", b"longer than both"):
+        bucket.put("outputs/aa/m", content)
+        ((_, tag),) = bucket.holders("outputs/", "m").items()
+        assert bucket.get("outputs/aa/m", tag) == bucket.get("outputs/aa/m", tag) == content
+        assert [entry.tag for entry in bucket.list("outputs/")] == [tag]
+        tags.append(tag)
+    assert len(set(tags)) == len(tags) or set(tags) == {""}
+
+
 def test_a_new_bucket_lists_nothing(bucket):
     assert keys(bucket, "") == keys(bucket, "outputs/") == []
     assert bucket.holders("outputs/", "manifest.json") == {}
@@ -72,6 +99,7 @@ def test_a_listing_of_several_pages_is_whole(bucket, monkeypatch, count):
     monkeypatch.setattr(type(bucket), "page", 20)
     bucket.upload(folder_of(bucket, {f"{number:04d}": b"1" for number in range(count)}), "runs/x/")
     assert keys(bucket, "runs/x/") == [f"runs/x/{number:04d}" for number in range(count)]
+    assert sorted(entry.key for entry in bucket.entries("runs/x/")) == keys(bucket, "runs/x/")
 
 
 def test_holders_are_the_folders_with_a_full_object_of_that_name(bucket):

@@ -1,4 +1,4 @@
-"""An exception at every write of a publish leaves the whole output or nothing, on every bucket."""
+"""An exception at every write of a publish leaves the whole output or nothing."""
 
 from __future__ import annotations
 
@@ -11,6 +11,11 @@ from orchestrator.storage import Bucket, Store
 
 A = "1234567890abcdef"
 WRITES = ("put", "upload", "delete", "remove")
+
+
+@pytest.fixture(params=["local", pytest.param("rclone", marks=pytest.mark.s3)])
+def bucket(request, make_bucket, tmp_path):
+    return make_bucket(request.param, tmp_path)
 
 
 class Broken(Bucket):
@@ -44,11 +49,20 @@ class Broken(Bucket):
     def list(self, prefix):
         return self.inner.list(prefix)
 
+    def entries(self, prefix):
+        return self.inner.entries(prefix)
+
     def holders(self, prefix, name):
         return self.inner.holders(prefix, name)
 
     def get(self, key, tag=""):
         return self.inner.get(key, tag)
+
+    def fetch(self, key, path):
+        return self.inner.fetch(key, path)
+
+    def sha256(self, key):
+        return self.inner.sha256(key)
 
     def download(self, prefix, names, *, fresh=False):
         return self.inner.download(prefix, names, fresh=fresh)
