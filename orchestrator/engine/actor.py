@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import threading
 from dataclasses import dataclass, replace
+from types import FrameType
 from typing import Any
 
 import ray
@@ -54,7 +56,8 @@ class Worker:
     """Runs stages in one thread, in the order in which they were sent; the group ``control`` has another.
 
     After an exception, or when it holds more than ``growth_bytes`` above what it began with, it runs nothing
-    any more and returns what it is sent: a fresh one takes its place.
+    any more and returns what it is sent: a fresh one takes its place. So it is after a SIGTERM, which says
+    that its machine is taken away: what runs is asked to save its state, and goes on elsewhere.
     """
 
     def __init__(self, store: Store, settings: Settings, gpus: float, growth_bytes: int) -> None:
@@ -66,6 +69,8 @@ class Worker:
         self._spoiled = False
         self._running = ""
         self._report: Report | None = None
+        self._notice = ""
+        self._heed_notices()
 
     def place(self) -> Place:
         """Where it lives; answers when it is ready."""
@@ -82,6 +87,8 @@ class Worker:
             job, self._store, self._settings, gpus=self._gpus, stop=self._stop, report=self._keep
         )
         self._running = ""
+        if outcome.ending == "stopped":
+            return replace(outcome, spoiled=True, reason=self._notice)
         self._spoiled = outcome.ending in ("error", "memory") or self._is_too_large()
         return replace(outcome, spoiled=True) if self._spoiled else outcome
 
@@ -91,9 +98,34 @@ class Worker:
         return self._running, self._report
 
     @ray.method(concurrency_group="control")
-    def stop(self) -> None:
-        """Ask what runs to save its state and end; nothing more is begun."""
+    def stop(self, notice: str = "") -> None:
+        """Ask what runs to save its state and end, and begin nothing more.
+
+        ``notice``: why it goes on elsewhere.
+        """
+        self._notice = notice
         self._stop.set()
+
+    def _heed_notices(self) -> None:
+        """Take over SIGTERM from Ray, whose own handler ends the process at once; a second one is left to it.
+
+        Ray makes an actor in the main thread of its process, and runs what an actor with concurrency groups
+        is sent in others, so that the main thread hears signals at once. Whether a notice arrives as a signal
+        is up to who runs the machines: Slurm and a machine that shuts down send it to every process,
+        Kubernetes to the first of a container only, Ray to none when it drains a node (that the driver sees
+        itself). The checkpoints by the clock are what can be relied on.
+        """
+        if threading.current_thread() is not threading.main_thread():
+            return
+        before = signal.getsignal(signal.SIGTERM)
+
+        def told(number: int, frame: FrameType | None) -> None:
+            if self._notice and callable(before):
+                before(number, frame)
+            self._notice = "its worker was told to end (SIGTERM)"
+            self._stop.set()
+
+        signal.signal(signal.SIGTERM, told)
 
     def _keep(self, report: Report) -> None:
         self._report = report

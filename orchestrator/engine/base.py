@@ -5,14 +5,13 @@ from __future__ import annotations
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import final
 
 from orchestrator.engine.provenance import provenance
 from orchestrator.engine.run import Run
 from orchestrator.engine.work import Event, Failure, Journal, Summary, Work
 from orchestrator.engine.worker import Settings
-from orchestrator.journal import new_run_id
 from orchestrator.plan import Plan
 from orchestrator.storage import Store
 
@@ -53,20 +52,8 @@ class Engine(ABC):
         missing = plan.missing(done)
         if not missing:
             return Summary()
-        return self._drain(
-            Work(
-                plan,
-                store,
-                journal,
-                done,
-                missing,
-                durations or {},
-                skip,
-                listener,
-                run or new_run_id(),
-                self.beat_seconds,
-            )
-        )
+        work = Work(plan, store, journal, done, missing, durations or {}, skip, listener)
+        return self._drain(replace(work, run=run or work.run, beat_seconds=self.beat_seconds))
 
     @abstractmethod
     def _drain(self, work: Work) -> Summary:

@@ -53,8 +53,8 @@ def joined(address: str | None, *, cpus: int | None, object_store_bytes: int) ->
         if address == LOCAL:
             raise
         raise InputError(
-            f"--address {address}: no Ray cluster answers there ({error}); start one, or leave the address out "
-            "to run on this machine. If Ray speaks of InvalidAuthToken, set RAY_AUTH_MODE=token"
+            f"--address {address}: no Ray cluster answers there ({error}); start one, or leave the address "
+            "out to run on this machine. If Ray speaks of InvalidAuthToken, set RAY_AUTH_MODE=token"
         ) from error
     try:
         yield
@@ -81,6 +81,14 @@ def _knock(address: str) -> None:
 def machines() -> list[Machine]:
     """The nodes that are alive."""
     return [_machine(node) for node in _nodes() if node["Alive"]]
+
+
+def draining() -> frozenset[str]:
+    """The nodes that will be taken away soon, because they are preempted or no longer wanted."""
+    # There is no public call for it; Ray's own training library asks in the same way. Where an older or a
+    # newer Ray does not answer, a node goes without notice.
+    ask = getattr(ray._private.state.state, "get_draining_nodes", dict)
+    return frozenset(ask())
 
 
 def _nodes() -> list[dict[str, Any]]:

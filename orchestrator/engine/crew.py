@@ -36,7 +36,7 @@ class Member:
     leaving: bool = False
     """It gets nothing more, because another shape needs its place."""
     spoiled: bool = False
-    """It runs nothing more, because a stage raised in it or it holds too much memory."""
+    """It runs nothing more: a stage raised in it, it holds too much memory, or its machine goes away."""
     gone: bool = False
     began: float = 0.0
     """When the first of `stages` began."""
@@ -132,9 +132,9 @@ class Crew:
             member.looking = True
             self._listen(member, member.actor.look.remote(), lambda found: Looked(member, *found))
 
-    def ask_to_stop(self, member: Member) -> None:
-        """Let ``member`` save what it runs, and begin nothing more."""
-        member.actor.stop.remote()
+    def ask_to_stop(self, member: Member, notice: str = "") -> None:
+        """Let ``member`` save what it runs, and begin nothing more; ``notice``: why it goes on elsewhere."""
+        member.actor.stop.remote(notice)
 
     def give_up(self, member: Member) -> None:
         """End ``member`` now."""

@@ -9,7 +9,7 @@ from queue import Empty
 
 from orchestrator.engine.base import tell
 from orchestrator.engine.capacity import Demand, Seat, arrange
-from orchestrator.engine.cluster import check_shapes, machines
+from orchestrator.engine.cluster import check_shapes, draining, machines
 from orchestrator.engine.control import Report
 from orchestrator.engine.crew import Asked, Crew, Died, Ended, Looked, Member, Message, Ready
 from orchestrator.engine.retry import Trouble
@@ -203,14 +203,25 @@ class Pool:
 
     def _look(self, now: float) -> None:
         """Once a second: which machines there are, how far the stages are, and which stand still."""
-        self._machines = machines()
-        alive = {machine.id for machine in self._machines}
+        alive, leaving = machines(), draining()
+        self._machines = [machine for machine in alive if machine.id not in leaving]
+        there = {machine.id for machine in alive}
         for member in list(self._crew.members.values()):
-            if member.place is not None and member.place.machine not in alive:
+            if member.place is not None and member.place.machine not in there:
                 self._died(member, "its machine is gone")
+            elif member.place is not None and member.place.machine in leaving:
+                self._leave(member)
             elif member.stages and now - member.began >= LOOK_SECONDS:
                 self._crew.look(member)
                 self._check_time(member, now)
+
+    def _leave(self, member: Member) -> None:
+        """Let ``member`` save what it runs: its machine is about to be taken away."""
+        if not member.stages:
+            self._crew.give_up(member)
+        elif not member.spoiled:
+            member.spoiled = True
+            self._crew.ask_to_stop(member, "its machine is being drained")
 
     def _looked(self, member: Member, report: Report, now: float) -> None:
         if member.report is None or report.moves != member.report.moves:

@@ -111,6 +111,8 @@ class Run:
                 self._finished(stage, outcome.seconds, elsewhere=outcome.ending == "elsewhere")
                 self.queue.done(stage)
             case "stopped" | "returned":
+                if outcome.reason:
+                    self._tell("retried", stage, cause="system", reason=outcome.reason)
                 self.queue.put_back(stage)
             case trouble:
                 self._judge(stage, trouble, outcome, on_gpu)

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
+import ray
+from engine_stages.base import left
 from importable import stages_importable
 from small_plans import SmallPlan
 
@@ -52,6 +56,34 @@ def test_a_node_that_joins_later_is_used_and_one_that_goes_takes_only_its_own_tr
     assert (summary.done, summary.failed) == (60, ())
     assert {event["cause"] for event in heard.of("retried")} == {"system"}
     assert len(heard.of("retried")) <= 2
+
+
+def test_what_runs_on_a_node_that_is_drained_goes_on_elsewhere_at_no_cost(
+    cluster, store, folder, heard, monkeypatch
+):
+    monkeypatch.setenv("RAY_ADDRESS", cluster.address)
+    plan = SmallPlan(system=0, error=0)
+    plan.add("count", steps=80, seconds=0.05, folder=folder, cpus=2.0)
+    nodes = [add_node(cluster, num_cpus=2)]
+
+    drained = []
+
+    def drain(event):
+        if event["kind"] == "progress" and not drained:
+            drained.append(nodes[0].node_id)
+            in_an_hour = int((time.time() + 3600) * 1000)
+            client = ray._private.worker.global_worker.gcs_client
+            assert client.drain_node(drained[0], 2, "preempted", in_an_hour)[0]  # 2: a preemption
+        if event["kind"] == "retried":
+            nodes.append(add_node(cluster, num_cpus=2))
+
+    summary = RayPool(checkpoint_seconds=60.0).drain(plan, store, heard, listener=drain)
+    for node in nodes:
+        cluster.remove_node(node)
+    assert (summary.done, summary.failed) == (1, ())
+    assert [event["reason"] for event in heard.of("retried")] == ["its machine is being drained"]
+    assert [event["step"] for event in left(folder, "step")] == list(range(1, 81))
+    assert len({event["pid"] for event in left(folder, "step")}) == 2
 
 
 def test_a_shape_that_fits_no_node_is_refused_unless_the_cluster_grows(cluster, store, folder, heard):

@@ -118,6 +118,42 @@ def test_a_killed_worker_is_replaced_and_its_stage_goes_on_from_its_checkpoint(s
     assert store.manifest(plan.addresses[0]).metrics == {"count": 40}
 
 
+def test_a_worker_told_to_end_saves_what_it_runs_and_another_goes_on_at_no_cost(store, folder, heard):
+    plan = SmallPlan(system=0, error=0)
+    plan.add("count", steps=40, seconds=0.05, folder=folder)
+
+    def tell():
+        os.kill(left(folder, "step")[-1]["pid"], signal.SIGTERM)
+
+    thread = when(lambda: len(left(folder, "step")) >= 20, tell)
+    summary = RayPool(workers=2, checkpoint_seconds=60.0).drain(plan, store, heard)
+    thread.join()
+    assert (summary.done, summary.failed) == (1, ())
+    assert [event["reason"] for event in heard.of("retried")] == ["its worker was told to end (SIGTERM)"]
+    assert [event["step"] for event in left(folder, "step")] == list(range(1, 41))  # none was repeated
+    assert len({event["pid"] for event in left(folder, "step")}) == 2
+
+
+def test_an_idle_worker_told_to_end_runs_nothing_more(store, folder, heard):
+    plan = SmallPlan(system=0, error=0)
+    first = plan.add("sleep", seconds=2.0, folder=folder, number=0)
+    plan.add("sleep", seconds=0.0, folder=folder, number=1)
+    for number in (2, 3):
+        plan.add("sleep", seconds=0.5, folder=folder, number=number, reads={"after": first})
+    told = []
+
+    def tell():
+        time.sleep(0.5)
+        told.append(next(event["pid"] for event in left(folder, "ended") if event["number"] == 1))
+        os.kill(told[0], signal.SIGTERM)
+
+    thread = when(lambda: left(folder, "ended") and len(left(folder, "began")) == 2, tell)
+    summary = POOL.drain(plan, store, heard)
+    thread.join()
+    assert (summary.done, summary.failed) == (4, ())
+    assert [event["number"] for event in left(folder, "began") if event["pid"] == told[0]] == [1]
+
+
 def test_a_stage_that_kills_its_workers_is_given_up_and_the_others_are_done(store, folder, heard):
     plan = SmallPlan(system=1)
     plan.add("die", folder=folder)
