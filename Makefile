@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: quickstart test check fix clean
+.PHONY: quickstart test check benchmark fix clean
 
 quickstart: $(READY)
 	$(BIN)/sparsweep run sweeps/quickstart.yaml
@@ -18,6 +18,11 @@ check: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
+
+benchmark: $(READY)
+	$(BIN)/python -m benchmarks.planning
+	$(BIN)/python -m benchmarks.engine
+	$(BIN)/python -m benchmarks.tune
 
 fix: $(READY)
 	$(BIN)/ruff format .

@@ -1,6 +1,6 @@
 """What the engine costs: 1,000 stages that do nothing, through a warm pool, with journal and local store.
 
-Run it from the root of the repository: ``python benchmarks/engine.py [--stages N] [--workers N] [--inline]``.
+Run: ``python -m benchmarks.engine [--stages N] [--workers N] [--inline]``.
 The pool is warm: the time begins with the first stage that starts and ends when all are in the store.
 """
 
