@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from orchestrator.cli.guard import guarded
+from orchestrator.cli.store.app import store_app
 
 app = typer.Typer(
     help="Large sweeps of sparse and robust neural networks: one YAML file in, tables of results out.",
@@ -16,6 +17,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+
+app.add_typer(store_app, name="store")
 
 File = Annotated[Path, typer.Argument(metavar="FILE", help="The sweep file.", show_default=False)]
 StoreOption = Annotated[

@@ -139,6 +139,11 @@ class Plan:
                     stack.append(parent)
         return sorted(found)
 
+    def referred(self) -> set[str]:
+        """The addresses that a run of this plan may ever write: its stages, and what its searches try."""
+        tries = self._linker.graph.attempts.values()
+        return {*self.addresses, *(attempt.address for attempts in tries for attempt in attempts)}
+
     def chains(self) -> int:
         """How many stages one chain per trial would run, where nothing is shared."""
         inputs = self._linker.graph.inputs

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import json
 import os
 import re
@@ -17,35 +16,12 @@ import pytest
 from toys.base import STAGES, TOY, TRIALS, UNIQUE, write
 from toys.terminal import COMMAND, environment, frames, on_a_terminal, plain
 
-from orchestrator.cli import main
 from orchestrator.cli.run import show_command
 from orchestrator.journal import read_journal, runs
-from orchestrator.spec import load
 from orchestrator.storage import StoreConfig, open_store
 
 PROGRAM = Path(sys.executable).with_name("sparsweep")
 FAILING = TOY.replace("amount: $sparsity,", "amount: $sparsity, fails_while: FLAG,")
-
-
-@pytest.fixture
-def here(tmp_path, monkeypatch):
-    """An empty folder with the toy sweep, to run commands in; toys are found by name."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("orchestrator.cli.asked.load", functools.partial(load, package="toys"))
-    write(tmp_path)
-    return tmp_path
-
-
-@pytest.fixture
-def command(here, capsys):
-    """Runs a command: its exit code, stdout and stderr."""
-
-    def run(*arguments):
-        code = main([str(argument) for argument in arguments])
-        said = capsys.readouterr()
-        return code, said.out, said.err
-
-    return run
 
 
 @pytest.fixture
@@ -54,12 +30,6 @@ def failing(here):
     (here / "flag").write_text("")
     write(here, FAILING.replace("FLAG", str(here / "flag")))
     return here / "flag"
-
-
-@pytest.fixture
-def ran(command):
-    assert command("run", "toy.yaml", "--engine", "inline")[0] == 0
-    return command
 
 
 # plan

@@ -95,3 +95,10 @@ def test_only_a_search_has_try_and_at(sweeps):
         "methods.m.model.try: unknown field of make 'try'. "
         "Known: attack, count, enemy, flag, items, mode, number, text, value"
     ]
+
+
+def test_what_a_search_tries_belongs_to_the_plan_all_the_same(sweeps):
+    plan = sweeps.plan(TUNED)
+    (job,) = (plan.job(stage) for stage in range(len(plan)) if plan.stage_name(stage) == "search")
+    assert plan.referred() == {*plan.addresses, *(attempt.address for attempt in job.tries)}
+    assert len(plan.referred()) == len(plan) + 2
