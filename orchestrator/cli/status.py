@@ -11,6 +11,7 @@ from orchestrator.cli.asked import Asked
 from orchestrator.cli.run import show_command
 from orchestrator.monitor.durations import clock, roughly
 from orchestrator.monitor.history import events_of, may_be_alive
+from orchestrator.monitor.presence import Driver, drivers_of
 from orchestrator.monitor.snapshot import Snapshot, snapshot
 from orchestrator.plan import Plan
 from orchestrator.report.ancestry import stale_in
@@ -30,17 +31,22 @@ LINES = 20
 def show_status(asked: Asked, as_json: bool) -> int:
     """Print how far a sweep file is."""
     store = asked.open_store()
-    events = events_of(store, asked.plan.sweep.name)
+    name = asked.plan.sweep.name
+    drivers = drivers_of(store, name)
+    live = [run for run, driver in drivers.items() if driver.alive]
+    events = events_of(store, name, live)
     done = store.listing()  # listed last: what finished since an event was read is done
-    found = snapshot(asked.plan, done, events, time.time(), may_be_alive(events))
+    found = snapshot(
+        asked.plan, done, events, time.time(), bool(live) or (not drivers and may_be_alive(events))
+    )
     old = stale_in(asked.plan, store, done)
     if as_json:
         count = None if old is None else len(old)
         data = found.to_json() | {"stale": count, "stale_stages": sorted(old or ())}
+        data["drivers"] = [driver.to_json() for driver in drivers.values()]
         print(json.dumps(data, indent=1, ensure_ascii=False))
     else:
-        last = max((float(event["at"]) for event in events), default=None)
-        print("\n".join(lines(found, store, None if last is None else time.time() - last)))
+        print("\n".join([*head(found, store, list(drivers.values())), "", *lines(found, store)]))
         if old:
             print("\n".join(stale_lines(asked.plan, old)))
     return 0
@@ -55,14 +61,20 @@ def stale_lines(plan: Plan, old: Collection[str]) -> Iterator[str]:
         yield f"  and {len(old) - LINES:,} more (--json has them all)"
 
 
-def lines(found: Snapshot, store: Store, silent_seconds: float | None) -> Iterator[str]:
-    """The snapshot for people."""
+def head(found: Snapshot, store: Store, drivers: Collection[Driver]) -> Iterator[str]:
+    """The state of a sweep for people, and who is at work on it or was when last heard of."""
     yield f"{found.name}: {STATES[found.state]}, store {store.uri}"
     if found.state == "running":
         pace = f", about {roughly(found.eta_seconds)} left" if found.eta_seconds is not None else ""
-        heard = f", last heard of {roughly(silent_seconds)} ago" if silent_seconds is not None else ""
-        yield f"for {clock(found.seconds)}{pace}{heard}"
-    yield ""
+        yield f"for {clock(found.seconds)}{pace}"
+    for driver in drivers if found.state in ("running", "lost") else ():
+        gone = "" if driver.alive else ", gone"
+        heard = f"last heard of {roughly(driver.silent_seconds)} ago"
+        yield f"driver {driver.host}/{driver.pid} (run {driver.run}): {heard}{gone}"
+
+
+def lines(found: Snapshot, store: Store) -> Iterator[str]:
+    """The snapshot for people."""
     yield f"done     {found.done:,} of {found.total:,}"
     yield f"running  {len(found.running):,}"
     for item in found.running[:LINES]:

@@ -6,6 +6,7 @@ import os
 import socket
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.journal import read_journal, runs
@@ -19,9 +20,17 @@ if TYPE_CHECKING:
 SAMPLE = 20
 
 
-def events_of(store: Store, sweep_name: str) -> list[dict[str, Any]]:
-    """The events of all runs of a sweep, run after run."""
-    return [event for run in runs(store, sweep_name) for event in read_journal(store, sweep_name, run)]
+def events_of(store: Store, sweep_name: str, live: Collection[str] = ()) -> list[dict[str, Any]]:
+    """The events of all runs of a sweep, run after run.
+
+    Those of the ``live`` runs, which several drivers may be making at once, come last, as if of one run.
+    """
+    known = runs(store, sweep_name)
+    over = [event for run in known if run not in live for event in read_journal(store, sweep_name, run)]
+    now = [event for run in known if run in live for event in read_journal(store, sweep_name, run)]
+    now.sort(key=itemgetter("at"))
+    first = next((event for event in now if event["kind"] == "opened"), None)
+    return [*over, *(event for event in now if event["kind"] != "opened" or event is first)]
 
 
 def failed_before(plan: Plan, store: Store, done: Collection[str]) -> frozenset[str]:
@@ -47,7 +56,10 @@ def expected_seconds(plan: Plan, store: Store, done: Collection[str]) -> dict[st
 
 
 def may_be_alive(events: Sequence[Mapping[str, Any]]) -> bool:
-    """Whether the driver of the last run may still be there: not if it ran here and its process is gone."""
+    """Whether the driver of the last run may still be there: not if it ran here and its process is gone.
+
+    For runs that left no heartbeat.
+    """
     opened: Mapping[str, Any] = next(
         (event for event in reversed(events) if event.get("kind") == "opened"), {}
     )

@@ -67,7 +67,7 @@ class Tally:
                 stage = self.plan.id_of(address)
             except KeyError:
                 return
-            if kind == "finished":
+            if kind == "finished" and not event.get("elsewhere"):
                 self._clock(stage, event)
             if kind == "started" and address not in self._position and not self._settled:
                 self._bring_back(stage)

@@ -119,6 +119,15 @@ def test_while_it_runs_events_say_what_is_done():
     assert found.executed == 1
 
 
+def test_what_another_driver_made_is_done_and_says_nothing_of_the_pace():
+    tally = Tally(PLAN, set())
+    tally.apply(event("opened", 0))
+    tally.apply(event("finished", 2, "train1", seconds=0.0, elsewhere=True))
+    found = tally.snapshot(4)
+    assert counts(found) == (1, 0, 0, 0, 4)
+    assert (found.executed, found.rate, found.eta_seconds) == (0, None, None)
+
+
 def test_a_damaged_output_that_is_made_again_is_not_done_meanwhile():
     tally = Tally(PLAN, {"train1"})
     tally.apply(event("opened", 0))
