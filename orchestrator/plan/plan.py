@@ -127,22 +127,32 @@ class Plan:
                     given.update(override.resources.get(key, {}))
         return replace(element.kind.resources, **given)
 
-    def missing(self, done: Container[str]) -> list[int]:
-        """The ids a run would execute: what a target that is not done needs, back to what is done."""
+    def missing(self, done: Container[str], dropped: Container[str] = ()) -> list[int]:
+        """The ids a run would execute: what a target that is not done needs, back to what is done.
+
+        ``dropped`` are done addresses whose payload is gone: what is to run and reads one needs it again.
+        """
         addresses, inputs = self.addresses, self._linker.graph.inputs
         found = {stage for stage in self.targets if addresses[stage] not in done}
         stack = list(found)
         while stack:
             for parent in inputs[stack.pop()]:
-                if parent not in found and addresses[parent] not in done:
+                address = addresses[parent]
+                if parent not in found and (address not in done or address in dropped):
                     found.add(parent)
                     stack.append(parent)
         return sorted(found)
 
+    def tries(self, stage: int) -> tuple[str, ...]:
+        """The addresses that a search tries; they are no part of the plan."""
+        return tuple(attempt.address for attempt in self._linker.graph.attempts.get(stage, ()))
+
     def referred(self) -> set[str]:
         """The addresses that a run of this plan may ever write: its stages, and what its searches try."""
-        tries = self._linker.graph.attempts.values()
-        return {*self.addresses, *(attempt.address for attempts in tries for attempt in attempts)}
+        return {
+            *self.addresses,
+            *(tried for stage in self._linker.graph.attempts for tried in self.tries(stage)),
+        }
 
     def chains(self) -> int:
         """How many stages one chain per trial would run, where nothing is shared."""

@@ -159,6 +159,26 @@ class Store:
         """Delete the files of an output that stays done; publishing it again brings them back."""
         self.bucket.remove(f"payload/{_checked(address)}/")
 
+    def dropped(self, addresses: Iterable[str]) -> set[str]:
+        """Those of ``addresses`` that are done and whose files are all gone, as after `drop_payload`."""
+        manifests = [item for item in self.manifests(addresses).values() if item.files]
+        if len(manifests) > FEW:
+            there = {entry.key.split("/")[1] for entry in self.bucket.entries("payload/")}
+            return {manifest.address for manifest in manifests if manifest.address not in there}
+        prefixes = [_payload(manifest.address, manifest.attempt) for manifest in manifests]
+        found = self._each(lambda prefix: any(True for _ in self.bucket.list(prefix)), prefixes)
+        return {item.address for item, is_there in zip(manifests, found, strict=True) if not is_there}
+
+    def is_whole(self, address: str) -> bool:
+        """Whether there is an output at ``address`` whose files are all there with their sizes."""
+        try:
+            manifest = self.manifest(address)
+        except OutputDamaged:
+            return False
+        if manifest is None:
+            return False
+        return self._sizes_agree(_payload(address, manifest.attempt), manifest.files)
+
     def quarantine(self, address: str, why: str) -> None:
         """Take a damaged output out of the store, so that it is made again.
 
@@ -186,7 +206,7 @@ class Store:
             StoreError: the store cannot be written.
         """
         manifest = self._read(address, text)
-        if self._is_whole(address):
+        if self.is_whole(address):
             return
         if manifest.files and folder is not None:
             if seal(folder) != manifest.files:
@@ -302,7 +322,7 @@ class Store:
             text = manifest.to_json()
         except (TypeError, ValueError) as error:
             raise StoreError(f"{address}: this output cannot be stored: {error}") from error
-        if self._is_whole(address):
+        if self.is_whole(address):
             return
         if files and not self._upload(address, draft):
             return
@@ -320,22 +340,12 @@ class Store:
         prefix, late = _payload(address, draft.attempt), True
         try:
             self.bucket.upload(draft.folder, prefix)
-            late = self._is_whole(address)
+            late = self.is_whole(address)
         finally:
             if late:
                 with suppress(StoreError):  # what cannot be removed now is no output either, and gc finds it
                     self.bucket.remove(prefix)
         return not late
-
-    def _is_whole(self, address: str) -> bool:
-        """Whether there is an output whose files all have their sizes."""
-        try:
-            manifest = self.manifest(address)
-        except OutputDamaged:
-            return False
-        if manifest is None:
-            return False
-        return self._sizes_agree(_payload(address, manifest.attempt), manifest.files)
 
     def _sizes_agree(self, prefix: str, files: Mapping[str, StoredFile]) -> bool:
         found = {entry.key[len(prefix) :]: entry.size for entry in self.bucket.list(prefix)} if files else {}

@@ -260,6 +260,23 @@ def test_an_output_whose_payload_was_dropped_is_published_again(store, publish):
     assert (store.fetch(A) / "file").read_bytes() == b"1"
 
 
+@pytest.mark.parametrize("few", [0, 64])
+def test_which_payloads_were_dropped_is_known(store, publish, monkeypatch, few):
+    monkeypatch.setattr("orchestrator.storage.store.FEW", few)  # above it they are listed at once
+    publish(A, {"file": b"1"})
+    publish(B, {"file": b"2", "other": b"3"})
+    publish(C)
+    assert store.dropped([A, B, C, "0" * 16]) == set()
+    store.drop_payload(B)
+    store.drop_payload(C)
+    assert store.dropped([A, B, C, "0" * 16]) == {B}
+    assert [store.is_whole(address) for address in (A, B, C, "0" * 16)] == [True, False, True, False]
+    store.delete_keys([payload(store, A, "file")])
+    assert store.dropped([A]) == {A}
+    publish(B, {"file": b"2", "other": b"3"})
+    assert store.dropped([B]) == set()
+
+
 def test_discarding_forgets_the_output_and_may_be_repeated(store, publish):
     publish(A, {"file": b"1"})
     publish(B, {"file": b"2"})
