@@ -86,7 +86,7 @@ class Readers:
             self._left.update(set(self._plan.parents(stage)))
 
     def finished(self, stage: int) -> list[str]:
-        """Whose payload is free now that ``stage`` is done, as addresses: perhaps its own, and what it read."""
+        """Whose payload is free now that ``stage`` is done: perhaps its own, and what it read."""
         if stage not in self._waiting:
             return []
         self._waiting.discard(stage)
