@@ -92,8 +92,11 @@ def execute(
     except (Exception, SystemExit) as error:
         if settings.debug:
             raise
-        ending, reason, trace = _trouble(error), _line(error), _trace(error)
-        lost = error.address if isinstance(error, Lost) else ""
+        if _is_there_by_now(store, job):
+            ending = "elsewhere"
+        else:
+            ending, reason, trace = _trouble(error), _line(error), _trace(error)
+            lost = error.address if isinstance(error, Lost) else ""
     seconds = time.perf_counter() - began
     return Outcome(ending, seconds, reason, trace, lost, tuple(checkpoints.problems))
 
@@ -113,6 +116,14 @@ def _is_done(store: Store, job: Job) -> bool:
     if manifest is not None and manifest.text != job.text:
         raise Rejected(f"{store.uri}: the output at {job.address} is that of another stage: {manifest.text}")
     return manifest is not None
+
+
+def _is_there_by_now(store: Store, job: Job) -> bool:
+    """Whether another driver published what we could not make; it also takes the checkpoints away."""
+    try:
+        return _is_done(store, job)
+    except (StoreError, Rejected):
+        return False
 
 
 @dataclass(frozen=True, slots=True)

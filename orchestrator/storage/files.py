@@ -55,15 +55,20 @@ def difference(folder: Path, files: Mapping[str, StoredFile], *, hashes: bool) -
     Files that ``files`` does not name do not matter.
     """
     for name, recorded in sorted(files.items()):
-        path = f"{folder}/{name}"
         try:
-            status = os.lstat(path)
-        except (FileNotFoundError, NotADirectoryError):
+            if problem := _difference(f"{folder}/{name}", recorded, hashes):
+                return f"{name} {problem}"
+        except (FileNotFoundError, NotADirectoryError):  # perhaps only since: somebody else may delete it
             return f"{name} is missing"
-        if not stat.S_ISREG(status.st_mode):
-            return f"{name} is no plain file"
-        if status.st_size != recorded.size:
-            return f"{name} has {status.st_size} bytes instead of {recorded.size}"
-        if hashes and (sha256 := sha256_of(path, status.st_size)) != recorded.sha256:
-            return f"{name} has sha256 {sha256} instead of {recorded.sha256}"
+    return None
+
+
+def _difference(path: str, recorded: StoredFile, hashes: bool) -> str | None:
+    status = os.lstat(path)
+    if not stat.S_ISREG(status.st_mode):
+        return "is no plain file"
+    if status.st_size != recorded.size:
+        return f"has {status.st_size} bytes instead of {recorded.size}"
+    if hashes and (sha256 := sha256_of(path, status.st_size)) != recorded.sha256:
+        return f"has sha256 {sha256} instead of {recorded.sha256}"
     return None

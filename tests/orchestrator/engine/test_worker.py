@@ -52,6 +52,20 @@ def test_an_output_that_is_there_is_not_made_again(store, folder):
     assert len(left(folder, "added")) == 1
 
 
+def test_a_failure_does_not_count_where_another_driver_was_done_meanwhile(store, folder, monkeypatch):
+    job = one("count", steps=2, seconds=0.0, folder=folder)
+
+    def others(self):
+        monkeypatch.undo()
+        assert execute(job, store, SETTINGS).ending == "done"
+        raise FileNotFoundError("the checkpoint that was being read")
+
+    monkeypatch.setattr("orchestrator.engine.control.Checkpoints.latest", others)
+    outcome = execute(job, store, SETTINGS)
+    assert (outcome.ending, outcome.reason) == ("elsewhere", "")
+    assert len(left(folder, "began")) == 1
+
+
 @pytest.mark.parametrize(
     ("kind", "ending", "reason"),
     [

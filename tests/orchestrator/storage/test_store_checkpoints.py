@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from pathlib import Path
 
 import pytest
 
@@ -66,6 +67,22 @@ def test_a_damaged_newest_checkpoint_falls_back_to_the_one_before(store, save, d
     if damage != "delete":
         store.bucket.put(key, {"flip": b"twO", "truncate": b"tw"}[damage])
     assert read(pickle.loads(pickle.dumps(store)).latest_checkpoint(A)) == (1, {"state": b"one"})
+
+
+def test_a_checkpoint_that_vanishes_while_it_is_read_falls_back_to_the_one_before(store, save, monkeypatch):
+    """As when another driver saves its next one, or publishes."""
+    save(1, {"state": b"one"})
+    save(2, {"state": b"two"})
+    from orchestrator.storage.files import sha256_of
+
+    def vanishing(path, size):
+        if "000000002-" in path:
+            Path(path).parent.chmod(0o755)
+            Path(path).unlink(missing_ok=True)
+        return sha256_of(path, size)
+
+    monkeypatch.setattr("orchestrator.storage.files.sha256_of", vanishing)
+    assert read(store.latest_checkpoint(A)) == (1, {"state": b"one"})
 
 
 @pytest.mark.parametrize("text", [b"", b"{", b"[1]", b'{"../../x": {"size": 1, "sha256": ""}}', b'{"a": 1}'])
