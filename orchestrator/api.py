@@ -11,10 +11,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, final
 
+from orchestrator.engine.dropping import drop_unread
 from orchestrator.engine.work import Summary
 from orchestrator.errors import InputError, StoreError, unknown
 from orchestrator.journal import Journal, new_run_id
 from orchestrator.monitor.history import expected_seconds, failed_before
+from orchestrator.plan.payload import to_run
 from orchestrator.report.rows import read
 from orchestrator.spec import load
 from orchestrator.storage import Store, StoreConfig, open_store
@@ -64,8 +66,9 @@ def run(
     place = store_for(plan.sweep, store)
     chosen = make_engine(engine, address, workers, checkpoint_seconds, debug)
     done = place.done()
-    missing = plan.missing(done)
+    missing, _ = to_run(plan, done, place.dropped)
     if not missing:
+        drop_unread(plan, place)
         return Summary()
     opened = {
         "engine": engine,

@@ -37,6 +37,7 @@ def only(plan: Plan, trial: Trial) -> Plan:
     """``plan`` with nothing asked for but the outputs of ``trial``."""
     one = copy.copy(plan)
     one.targets = sorted({output.stage for output in trial.outputs})
+    one.partial = True
     return one
 
 

@@ -11,6 +11,7 @@ from tabulate import tabulate
 from orchestrator.cli.asked import Asked
 from orchestrator.cli.guard import say
 from orchestrator.plan import Plan
+from orchestrator.plan.payload import to_run
 from orchestrator.report.ancestry import stale_in
 from orchestrator.storage import Store
 
@@ -41,7 +42,7 @@ def summary(plan: Plan, store: Store) -> dict[str, Any]:
         "unique": len(plan),
         "shared": stages - len(plan),
         "done": len(planned),
-        "missing": len(plan.missing(done)),
+        "missing": len(to_run(plan, done, store.dropped)[0]),
         "stale": None if old is None else len(old),
         "nodes": nodes(plan, set(planned)),
         "warnings": list(plan.warnings),

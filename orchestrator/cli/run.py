@@ -12,11 +12,13 @@ from orchestrator import api
 from orchestrator.cli.asked import Asked
 from orchestrator.cli.guard import DONE, FAILED, INTERRUPTED, say
 from orchestrator.cli.tables import print_tables
+from orchestrator.engine.dropping import drop_unread
 from orchestrator.engine.work import Summary
 from orchestrator.monitor.durations import clock
 from orchestrator.monitor.live import watch
 from orchestrator.monitor.tally import Tally
 from orchestrator.plan import Plan
+from orchestrator.plan.payload import to_run
 from orchestrator.report.render import Report, make_report
 from orchestrator.storage import Store
 
@@ -46,7 +48,7 @@ def run_sweep(asked: Asked, options: Options) -> int:
     for warning in plan.warnings:
         say(f"{asked.file}: {warning}")
     done = store.done()
-    missing = plan.missing(done)
+    missing, again = to_run(plan, done, store.dropped)
     stages = plan.chains()
     say(
         f"{plan.sweep.name}: {len(plan.trials):,} trials need {len(plan):,} stages"
@@ -57,11 +59,17 @@ def run_sweep(asked: Asked, options: Options) -> int:
         if put_aside_damaged(report, store):
             return run_sweep(asked, options)
         say(f"Nothing to run: everything is done in {store.uri}.")
+        if dropped := drop_unread(plan, store):
+            say(f"keep: metrics: dropped the files of {dropped:,} outputs that nothing reads any more.")
         print_tables(report)
         return DONE
     found = sum(address in done for address in plan.addresses)
     say(f"{found:,} were found done in {store.uri}, {len(missing):,} to run ({options.engine}).")
-    summary = drain(plan, store, done, options)
+    if again:
+        say(
+            f"{len(again):,} of them are made once more: something new reads their files, which were dropped."
+        )
+    summary = drain(plan, store, done - again, options)
     if summary.interrupted:
         say(
             f"Interrupted after {clock(summary.seconds)}. {summary.done:,} stages were finished and are kept,"

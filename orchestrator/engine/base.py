@@ -13,6 +13,7 @@ from orchestrator.engine.run import Run
 from orchestrator.engine.work import Event, Failure, Journal, Summary, Work
 from orchestrator.engine.worker import Settings
 from orchestrator.plan import Plan
+from orchestrator.plan.payload import to_run
 from orchestrator.storage import Store
 
 
@@ -49,10 +50,10 @@ class Engine(ABC):
             StoreError: the store cannot be listed.
         """
         done = store.done()
-        missing = plan.missing(done)
+        missing, again = to_run(plan, done, store.dropped)
         if not missing:
             return Summary()
-        work = Work(plan, store, journal, done, missing, durations or {}, skip, listener)
+        work = Work(plan, store, journal, done - again, missing, durations or {}, skip, listener, again)
         return self._drain(replace(work, run=run or work.run, beat_seconds=self.beat_seconds))
 
     @abstractmethod

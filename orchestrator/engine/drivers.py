@@ -9,7 +9,7 @@ from __future__ import annotations
 import random
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
@@ -45,17 +45,25 @@ class News:
 class Drivers:
     """The beats of one drain, written by a thread of their own. All methods may be called from any thread.
 
-    ``knows`` says whether an address is planned here. A beat that cannot be written is tried again with the
-    next; a drain does not end for want of beats.
+    ``knows`` says whether an address is planned here, ``published`` which of some are done by now. A beat
+    that cannot be written is tried again with the next; a drain does not end for want of beats.
     """
 
     def __init__(
-        self, store: Store, run: str, sweep: str, *, knows: Callable[[str], bool], every_seconds: float
+        self,
+        store: Store,
+        run: str,
+        sweep: str,
+        *,
+        knows: Callable[[str], bool],
+        published: Callable[[Collection[str]], Collection[str]],
+        every_seconds: float,
     ) -> None:
         self._store = store
         self._run = run
         self._sweep = sweep
         self._knows = knows
+        self._published = published
         self._every_seconds = every_seconds
         self._lock = threading.Lock()
         self._running: dict[str, None] = {}
@@ -68,6 +76,8 @@ class Drivers:
         self._kept: frozenset[str] = frozenset()
         self._ours: tuple[str, ...] = ()
         self._leaving = threading.Event()
+        self.alone = True
+        """Whether no other driver was at work on the store when last we heard."""
 
     @contextmanager
     def announced(self, plan_ahead: Callable[[], None]) -> Iterator[None]:
@@ -159,9 +169,10 @@ class Drivers:
                     self._store.delete_keys([heard.beat.key])
         theirs = frozenset(filter(self._knows, held))
         let_go = self._held - theirs
-        done = frozenset(self._store.manifests(let_go)) if let_go else frozenset()
+        done = frozenset(self._published(let_go)) if let_go else frozenset()
         ours = tuple(address for address in self._said if address not in held)
         self._kept = frozenset(ours)
+        self.alone = alone
         if alone:
             ours = ()
         if done or (theirs, ours) != (self._held, self._ours):

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from orchestrator.engine.control import Report
+from orchestrator.engine.dropping import Dropper, drop_unread, drops
 from orchestrator.engine.queue import Queue, State
 from orchestrator.engine.retry import Ledger, Trouble, Verdict
 from orchestrator.engine.sharing import Sharing
@@ -49,6 +50,9 @@ class Run:
             durations=work.durations,
         )
         self._sharing = Sharing(work, self.queue, clock=clock)
+        self._dropper = None
+        if drops(work.plan):
+            self._dropper = Dropper(work.plan, work.store, list(work.missing), self._sharing.alone)
         self._jobs: dict[int, Job] = {}
         self._tries: Counter[int] = Counter()
         self._pausing: list[tuple[float, int]] = []
@@ -67,7 +71,13 @@ class Run:
     def announced(self) -> Iterator[None]:
         """Inside, other drivers on the store know what runs here, and what runs there is left to them."""
         with self._sharing.announced(self._heed):
-            yield
+            try:
+                yield
+            finally:
+                if self._dropper is not None:
+                    self._dropper.close()
+            if not len(self):
+                self._drop_rest()
 
     def take(self, group: Hashable = None) -> int | None:
         """The most urgent ready stage of ``group``, now held by the caller until it tells how it `ended`."""
@@ -146,8 +156,20 @@ class Run:
             self._finished(stage, 0.0, elsewhere=True)
             self._jobs.pop(stage, None)
 
+    def _drop_rest(self) -> None:
+        """Drop the files that nothing reads any more, those of earlier runs included."""
+        try:
+            count = drop_unread(self.plan, self.work.store, self.work.run)
+        except StoreError as error:
+            self.note(f"keep: metrics: not all files that are free could be dropped: {error}")
+            return
+        if count:
+            self.note(f"keep: metrics: dropped the files of {count:,} outputs that nothing reads any more")
+
     def _finished(self, stage: int, seconds: float, *, elsewhere: bool) -> None:
         self._done += 1
+        if self._dropper is not None:
+            self._dropper.finished(stage)
         self._tell(
             "finished",
             stage,
@@ -170,14 +192,21 @@ class Run:
             self.queue.put_back(stage)
 
     def _remake(self, address: str, why: str) -> None:
-        """Take a lost output out of the store and put its stage back, unless it is whole again."""
+        """Put the stage of a lost output back, unless it is whole again; damaged, it leaves the store."""
+        store = self.work.store
         try:
-            self.work.store.quarantine(address, why)
-            gone = self.work.store.manifest(address) is None
+            gone = bool(store.dropped([address]))
+            if not gone:
+                store.quarantine(address, why)
+                gone = store.manifest(address) is None
         except StoreError as error:
             self.note(f"{address} is lost and could not be put aside: {error}")
             return
-        if gone and self.queue.reinstate(self.plan.id_of(address)):
+        added = self.queue.reinstate(self.plan.id_of(address)) if gone else []
+        for stage in added:
+            if self._dropper is not None:
+                self._dropper.expect(stage)
+        if added:
             self.note(f"the output {address} is made again: {why}")
 
     def _give_up(self, stage: int, verdict: Verdict, outcome: Outcome) -> None:

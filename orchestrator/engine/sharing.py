@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Hashable, Iterable, Iterator
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator
 from contextlib import contextmanager
 
 from orchestrator.engine.drivers import Drivers
@@ -24,6 +24,7 @@ class Sharing:
     """The part of a drain that concerns other drivers; called by the thread that the queue belongs to."""
 
     def __init__(self, work: Work, queue: Queue, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._work = work
         self._plan = work.plan
         self._queue = queue
         self._clock = clock
@@ -33,6 +34,7 @@ class Sharing:
             work.run,
             work.plan.sweep.name,
             knows=lambda address: bool(self._ids([address])),
+            published=self._published,
             every_seconds=work.beat_seconds,
         )
         self._began = clock()
@@ -44,6 +46,10 @@ class Sharing:
         """Inside, other drivers know of this one; ``heed`` is to call `news`."""
         with self._drivers.announced(heed):
             yield
+
+    def alone(self) -> bool:
+        """Whether no other driver is at work on the store, as far as is known."""
+        return self._drivers.alone
 
     def begin(self, stage: int, group: Hashable) -> None:
         """``stage`` of ``group`` is taken from the queue, to run here."""
@@ -79,6 +85,12 @@ class Sharing:
         first = FIRST_STAGES if now - self._began < self._seconds else 0
         for group in self._queue.groups():
             yield from self._queue.upcoming(group, max(BEATS_AHEAD * often[group], first))
+
+    def _published(self, addresses: Collection[str]) -> set[str]:
+        """Those of ``addresses`` that are done by now; what is made once more was done all the time."""
+        store = self._work.store
+        found = set(store.manifests(addresses))
+        return {item for item in found if item not in self._work.again or store.is_whole(item)}
 
     def _ids(self, addresses: Iterable[str]) -> list[int]:
         """The stages of ``addresses`` that are planned."""

@@ -30,7 +30,7 @@ class Work:
     store: Store
     journal: Journal
     done: Collection[str]
-    """The addresses whose output was there at the start."""
+    """The addresses whose output was there at the start, less those in `again`."""
     missing: Collection[int]
     """The stages to run."""
     durations: Mapping[str, float] = field(default_factory=dict)
@@ -38,6 +38,8 @@ class Work:
     skip: Collection[str] = ()
     """Addresses that are not to be tried: they failed before."""
     listener: Callable[[Event], None] | None = None
+    again: Collection[str] = ()
+    """The addresses that are done and made once more, because their files were dropped and are read."""
     run: str = field(default_factory=new_run_id)
     """The id of this run, unique in the store."""
     beat_seconds: float = 5.0

@@ -108,14 +108,14 @@ def device_for(gpus: float) -> str:
 
 
 def _is_done(store: Store, job: Job) -> bool:
-    """Whether somebody published the output meanwhile."""
+    """Whether somebody published the output meanwhile; one whose files were dropped is made once more."""
     try:
         manifest = store.manifest(job.address)
     except OutputDamaged:  # what lies there is no manifest: publishing writes over it
         return False
     if manifest is not None and manifest.text != job.text:
         raise Rejected(f"{store.uri}: the output at {job.address} is that of another stage: {manifest.text}")
-    return manifest is not None
+    return manifest is not None and store.is_whole(job.address)
 
 
 def _is_there_by_now(store: Store, job: Job) -> bool:

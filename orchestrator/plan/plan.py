@@ -23,7 +23,14 @@ class Plan:
     """The graph of unique stages; a stage's id is its position, and parents come before their children."""
 
     def __init__(
-        self, sweep: Sweep, linker: Linker, trials: Trials, targets: list[int], warnings: list[str]
+        self,
+        sweep: Sweep,
+        linker: Linker,
+        trials: Trials,
+        targets: list[int],
+        warnings: list[str],
+        *,
+        partial: bool = False,
     ) -> None:
         self.sweep = sweep
         self.addresses: list[str] = linker.graph.addresses
@@ -32,6 +39,8 @@ class Plan:
         """The ids that trials ask for: their networks and evaluations."""
         self.warnings = warnings
         """What looks odd in the file and is no error."""
+        self.partial = partial
+        """Whether it was made of some of the sweep's trials only."""
         self._linker = linker
 
     def __len__(self) -> int:

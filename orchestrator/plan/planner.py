@@ -55,7 +55,7 @@ def _make(sweep: Sweep, where: Where) -> Plan:
             problems += checks.unmet(sweep, axes, linker, sure=not problems)
     if problems:
         raise _failed(sweep, problems)
-    return Plan(sweep, linker, trials, targets, list(checks.unread(sweep, sites)))
+    return Plan(sweep, linker, trials, targets, list(checks.unread(sweep, sites)), partial=bool(where))
 
 
 def _failed(sweep: Sweep, problems: Sequence[Problem]) -> SpecError:

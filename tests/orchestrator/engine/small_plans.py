@@ -16,8 +16,9 @@ PACKAGE = "engine_stages"
 class SmallPlan:
     """Stages added one by one; each may read those before it."""
 
-    def __init__(self, system=3, error=1):
-        self.sweep = SimpleNamespace(name="small", retries=Retries(system=system, error=error))
+    def __init__(self, system=3, error=1, keep="all"):
+        self.sweep = SimpleNamespace(name="small", retries=Retries(system=system, error=error), keep=keep)
+        self.partial = False
         self.addresses = []
         self.targets = []
         self._jobs = []
@@ -82,12 +83,16 @@ class SmallPlan:
     def stage_name(self, stage):
         return self._jobs[stage].stage
 
-    def missing(self, done):
+    def tries(self, stage):
+        return ()
+
+    def missing(self, done, dropped=()):
         found = {stage for stage in self.targets if self.addresses[stage] not in done}
         stack = list(found)
         while stack:
             for parent in self._parents[stack.pop()]:
-                if parent not in found and self.addresses[parent] not in done:
+                address = self.addresses[parent]
+                if parent not in found and (address not in done or address in dropped):
                     found.add(parent)
                     stack.append(parent)
         return sorted(found)

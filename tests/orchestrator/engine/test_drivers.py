@@ -28,6 +28,7 @@ from orchestrator.storage.store import Store
 
 OTHER = "20250101T000000-abcdef"
 QUICK = 0.25
+KNOWING = {"knows": lambda address: True, "published": lambda addresses: (), "every_seconds": 9}
 
 
 def beat_of(running=(), upcoming=(), every=QUICK, run=OTHER):
@@ -113,9 +114,7 @@ def test_a_drain_that_raises_leaves_no_beat(store, folder):
 
 def test_a_beat_costs_one_write_and_one_listing_and_a_read_of_those_that_changed(store):
     calls = []
-    drivers = Drivers(
-        counting(store, calls), new_run_id(), "small", knows=lambda address: True, every_seconds=9
-    )
+    drivers = Drivers(counting(store, calls), new_run_id(), "small", **KNOWING)
     drivers.beat()
     own = ("get", calls[0][1])  # its own: it was just written
     assert calls == [("put", own[1]), ("list", "drivers/"), own]
@@ -202,7 +201,7 @@ def test_what_another_driver_gave_up_is_run_here(store, folder, heard):
 
 def test_of_two_drivers_that_have_the_same_in_mind_the_one_that_said_it_first_keeps_it(store):
     mine = ["0" * 16, "1" * 16, "2" * 16]
-    drivers = Drivers(store, new_run_id(), "small", knows=lambda address: True, every_seconds=9)
+    drivers = Drivers(store, new_run_id(), "small", **KNOWING)
     say(store, beat_of(upcoming=mine[:1], every=9))
     drivers.foresee(mine)
     drivers.beat()
@@ -237,8 +236,8 @@ def test_two_drivers_that_come_at_once_never_both_keep_a_stage(store, meets):
     runs = ["20250601T000000-aaaaaa", "20250601T000000-bbbbbb"]
     if meets % 2:
         runs.reverse()
-    first = Drivers(there, runs[0], "small", knows=lambda address: True, every_seconds=9)
-    second = Drivers(store, runs[1], "small", knows=lambda address: True, every_seconds=9)
+    first = Drivers(there, runs[0], "small", **KNOWING)
+    second = Drivers(store, runs[1], "small", **KNOWING)
     for drivers in (first, second):
         drivers.foresee(both)
     for _ in range(3):
