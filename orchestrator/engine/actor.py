@@ -48,8 +48,12 @@ OPTIONS: dict[str, Any] = {
 
 
 def environment(cpus: float) -> dict[str, str]:
-    """The variables a worker for stages of ``cpus`` is started with."""
-    return dict.fromkeys(THREAD_VARIABLES, str(max(1, int(cpus))))
+    """The variables a worker for stages of ``cpus`` is started with.
+
+    Threads that wait for each other sleep: where more runs than there are CPUs, spinning ones keep the thread
+    they wait for from running, and a training of seconds takes minutes.
+    """
+    return dict.fromkeys(THREAD_VARIABLES, str(max(1, int(cpus)))) | {"OMP_WAIT_POLICY": "PASSIVE"}
 
 
 class Worker:
