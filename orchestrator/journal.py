@@ -22,6 +22,7 @@ from typing import Any, Self, final
 
 from orchestrator.errors import InputError, StoreError, unknown
 from orchestrator.storage.store import Store
+from orchestrator.storage.untrusted import read_json
 
 SEGMENT_BYTES = 256 * 1024
 EVERY_SECONDS = 1.0
@@ -201,10 +202,11 @@ def _top(sweep_name: str) -> str:
 
 def _event(line: bytes) -> dict[str, Any] | None:
     try:
-        event = json.loads(line)
+        event = read_json(line)
     except ValueError:
         return None
-    return event if isinstance(event, dict) and "kind" in event else None
+    known = isinstance(event, dict) and isinstance(event.get("kind"), str)
+    return event if known and isinstance(event.get("at"), int | float) else None
 
 
 def _plain(value: Any) -> Any:

@@ -18,6 +18,7 @@ from typing import Any
 
 from orchestrator.storage.manifest import ADDRESS
 from orchestrator.storage.store import Store
+from orchestrator.storage.untrusted import read_json
 
 PREFIX = "drivers/"
 #: So many beats may be late before their driver counts as gone.
@@ -74,7 +75,7 @@ class Beat:
         Raises:
             ValueError: it holds something else.
         """
-        match json.loads(text):
+        match read_json(text):
             case {
                 "sweep": str(sweep),
                 "process": {"host": str(host), "pid": int(pid), "machine": str(machine), "born": int(born)},

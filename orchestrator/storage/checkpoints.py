@@ -15,6 +15,7 @@ from orchestrator.errors import StoreError
 from orchestrator.storage.base import Bucket
 from orchestrator.storage.files import collect, seal
 from orchestrator.storage.manifest import files_from_json, files_to_json
+from orchestrator.storage.untrusted import read_json
 
 KEPT = 2
 MARKER = re.compile(r"(\d{9,})-([0-9a-f]+)\.json")
@@ -24,7 +25,7 @@ def latest(bucket: Bucket, address: str) -> tuple[int, Path] | None:
     """The step and folder of the newest checkpoint of ``address`` that is whole."""
     for key in reversed(_markers(bucket, address)):
         try:
-            files = files_from_json(json.loads(bucket.get(key)))
+            files = files_from_json(read_json(bucket.get(key)))
         except (KeyError, ValueError):  # removed meanwhile, or damaged
             continue
         folder, problem = collect(bucket, _folder(key), files, hashes=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -14,6 +13,7 @@ from orchestrator.identity import digest
 from orchestrator.storage.inventory import Folder, Inventory
 from orchestrator.storage.manifest import Manifest, StoredFile, digest_of, files_from_json
 from orchestrator.storage.store import Store
+from orchestrator.storage.untrusted import read_json
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,7 @@ def check_checkpoint(store: Store, folder: Folder) -> Checked:
     if text is None:
         return Checked(folder.address, checkpoint=folder)
     try:
-        problem = _difference(store, folder.prefix, files_from_json(json.loads(text)), folder.files)
+        problem = _difference(store, folder.prefix, files_from_json(read_json(text)), folder.files)
     except ValueError as error:
         problem = f"{folder.marker}: {error}"
     if problem is not None and store.get_bytes(folder.marker) is None:

@@ -168,7 +168,13 @@ def test_many_threads_append_and_nothing_is_lost(store):
 
 def test_a_torn_last_line_is_left_out(store):
     whole = b'{"kind": "opened", "at": 1}\n'
-    for torn in (b'{"kind": "star', b"\xc3", b"[1]\n", b"{}\n"):
+    others = (
+        b'{"kind": 1, "at": 1}\n',
+        b'{"kind": "note"}\n',
+        b'{"kind": "note", "at": "1"}\n',
+        b"[" * 100_000,
+    )
+    for torn in (b'{"kind": "star', b"\xc3", b"[1]\n", b"{}\n", *others):
         store.put_bytes(f"{TOP}journal-00000.jsonl", whole + torn)
         assert kinds(store) == ["opened"]
     store.put_bytes(f"{TOP}journal-00000.jsonl", whole + b"torn\n" + whole)
