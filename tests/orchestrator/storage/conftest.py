@@ -17,7 +17,7 @@ import pytest
 from orchestrator.storage import Bucket, Store, StoreConfig
 from orchestrator.storage.local import LocalBucket
 
-KEY, SECRET = "sparsweep-tests", "sparsweep-tests-secret"
+KEY, SECRET = "AKIAOFTHESTORETESTS", "sparsweep-tests-secret"
 
 
 def s3_on(server):
