@@ -131,7 +131,7 @@ class Drivers:
         try:
             self._store.put_bytes(beat.key, beat.to_json())
             self._said = beat.upcoming
-            self._heard = hear(self._store, self._heard)
+            self._heard = hear(self._store, self._heard, beat)
             own = self._heard.get(self._run)
             # our own beat was dated just now by the same clock as theirs
             now = own.modified if own is not None else self._store.now()

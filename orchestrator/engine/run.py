@@ -59,6 +59,7 @@ class Run:
         self._failures: dict[int, Failure] = {}
         self._skipped: dict[str, str] = {}
         self._done = 0
+        self._waits = False
         for stage in work.missing if work.skip else ():
             if self.plan.addresses[stage] in work.skip:
                 self._skip(stage)
@@ -155,6 +156,11 @@ class Run:
         for stage in self._sharing.news():
             self._finished(stage, 0.0, elsewhere=True)
             self._jobs.pop(stage, None)
+        held, idle = self.queue.count(State.HELD), not self.queue.count(State.READY)
+        waits = bool(held) and idle and not self.queue.count(State.RUNNING)
+        if waits and not self._waits:
+            self.note(f"nothing to do for now: {held:,} stages are run by another driver on this store")
+        self._waits = waits
 
     def _drop_rest(self) -> None:
         """Drop the files that nothing reads any more, those of earlier runs included."""

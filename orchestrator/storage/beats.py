@@ -102,8 +102,10 @@ class Heard:
         return now - self.modified <= LATE * self.beat.every_seconds and not self.beat.process.is_gone()
 
 
-def hear(store: Store, known: Mapping[str, Heard] | None = None) -> dict[str, Heard]:
+def hear(store: Store, known: Mapping[str, Heard] | None = None, own: Beat | None = None) -> dict[str, Heard]:
     """The newest beat of every driver by its run: one listing, and a read of what is not ``known`` yet.
+
+    ``own`` is what the caller wrote itself.
 
     Raises:
         StoreError: the store cannot be read.
@@ -113,7 +115,9 @@ def hear(store: Store, known: Mapping[str, Heard] | None = None) -> dict[str, He
     for entry in store.bucket.list(PREFIX):
         run = entry.key.removeprefix(PREFIX).removesuffix(".json")
         before = known.get(run)
-        if before is not None and (before.modified, before.tag) == (entry.modified, entry.tag):
+        if own is not None and entry.key == own.key:
+            found[run] = Heard(own, entry.modified, entry.tag)
+        elif before is not None and (before.modified, before.tag) == (entry.modified, entry.tag):
             found[run] = before
         elif entry.key == key_of(run) and entry.size <= LARGEST_BYTES:
             text = store.get_bytes(entry.key)
