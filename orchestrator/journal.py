@@ -176,15 +176,23 @@ class Journal:
         self._store.put_bytes(f"{self._top}journal-{self._number:05d}.jsonl", segment)
 
     def _clean(self, text: str) -> str:
-        """``text`` without secrets and without the logins of addresses."""
-        for secret in self._secrets:
-            text = text.replace(secret, HIDDEN)
-        return LOGIN.sub(rf"\1{HIDDEN}@", text)
+        return _hide(text, self._secrets)
+
+
+def without_secrets(text: str) -> str:
+    """``text`` without the secrets in this process's environment and without the logins of addresses."""
+    return _hide(text, _forms(secrets_in(os.environ)))
 
 
 def secrets_in(environment: Mapping[str, str]) -> list[str]:
     """The values of the variables whose names say that they are secret."""
     return [value for name, value in environment.items() if SECRET_NAME.search(name.upper())]
+
+
+def _hide(text: str, secrets: Iterable[str]) -> str:
+    for secret in secrets:
+        text = text.replace(secret, HIDDEN)
+    return LOGIN.sub(rf"\1{HIDDEN}@", text)
 
 
 def _forms(secrets: Iterable[str]) -> list[str]:

@@ -22,6 +22,7 @@ from orchestrator.engine.measure import numbers, peak_memory_bytes, reset_peak_m
 from orchestrator.engine.provenance import Provenance
 from orchestrator.engine.retry import Trouble
 from orchestrator.errors import OutputDamaged, SpecError, StoreError
+from orchestrator.journal import without_secrets
 from orchestrator.plan.job import Job
 from orchestrator.stage import Stage, Stop, Workspace
 from orchestrator.storage import Store
@@ -177,7 +178,7 @@ class _Try:
             **self._identity(stage),
             "metrics": metrics,
             "measured": numbers(space.measured, "measurement"),
-            "warnings": list(space.warnings),
+            "warnings": [without_secrets(warning) for warning in space.warnings],
             "fingerprints": dict(space.fingerprints),
             "device": space.device,
             "cpus": space.cpus,
@@ -216,8 +217,8 @@ def _trouble(error: BaseException) -> Trouble:
 
 
 def _line(error: BaseException) -> str:
-    """The error in one line."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    """The error in one line, for people: this process alone knows its secrets, so they are hidden here."""
+    lines = [line.strip() for line in without_secrets(str(error)).splitlines() if line.strip()]
     kind = [] if isinstance(error, Lost | Rejected) else [type(error).__name__]
     return ": ".join([*kind, *(["; ".join(lines[:10])[:500]] if lines else [])])
 
@@ -228,4 +229,4 @@ def _trace(error: BaseException) -> str:
     frames = shown.__traceback__
     while frames is not None and frames.tb_frame.f_code.co_filename == __file__ and frames.tb_next:
         frames = frames.tb_next
-    return "".join(traceback.format_exception(type(shown), shown, frames))
+    return without_secrets("".join(traceback.format_exception(type(shown), shown, frames)))

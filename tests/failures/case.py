@@ -157,7 +157,7 @@ class Case:
         command = arguments if arguments[:1] and arguments[0] in COMMANDS else ("run", *arguments)
         if command[0] == "run":
             command = (*command, "--engine", engine, "--plain", "--checkpoint-every", "0.1")
-        given = [command[0], self.file.name, *command[1:]]
+        given = [command[0], *([] if command[0] == "show" else [self.file.name]), *command[1:]]
         said = self.folder / f"said-{len(self.drivers)}"
         if own:
             with said.with_suffix(".out").open("w") as out, said.with_suffix(".err").open("w") as err:
@@ -221,7 +221,7 @@ class Case:
         assert watch.problems == []
 
 
-COMMANDS: Sequence[str] = ("run", "plan", "status", "report")
+COMMANDS: Sequence[str] = ("run", "plan", "status", "report", "show")
 
 
 def until(condition: Callable[[], Any], seconds: float = 60.0) -> Any:

@@ -40,9 +40,15 @@ def make_case(tmp_path):
 
 
 @pytest.fixture(scope="session")
-def server(tmp_path_factory):
+def server_folder(tmp_path_factory):
+    """The folder in which the S3 server keeps its objects."""
+    return tmp_path_factory.mktemp("server")
+
+
+@pytest.fixture(scope="session")
+def server(server_folder):
     """The port of a real S3 server."""
-    with s3_server(tmp_path_factory.mktemp("server")) as port:
+    with s3_server(server_folder) as port:
         yield port
 
 

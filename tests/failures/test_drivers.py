@@ -61,8 +61,11 @@ def test_a_driver_killed_while_it_publishes(case, undisturbed, moment):
     assert len(case.ledger("trouble")) == len(climbs) == 6
     assert violations(case, undisturbed, table=said.out) == []
     assert left_checkpoints(case) == (set(climbs) if moment == "after the manifest" else set())  # for gc
-    ended = len(case.ledger("ended"))
-    assert ended == len(undisturbed.manifests) + (6 if "payload" in moment else 0)
+    again = len(case.ledger("ended")) - len(undisturbed.manifests)
+    if moment == "in a checkpoint":  # it is saved beside the work, which may have ended by then
+        assert 0 <= again <= len(climbs)
+    else:
+        assert again == (len(climbs) if "payload" in moment else 0)
 
 
 def test_two_drivers_at_once(case, undisturbed):

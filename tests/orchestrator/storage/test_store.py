@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import os
 import pickle
@@ -366,24 +367,22 @@ def test_a_number_that_is_none_is_refused_in_a_manifest(store, publish):
     assert stored(store) == []
 
 
-@pytest.mark.parametrize(
-    "address", ["", "..", "../../etc/passwd", "ABCDEF0123456789", "a" * 15, "a/b", A + "\n"]
-)
 @pytest.mark.parametrize("method", ["manifest", "fetch", "discard", "drop_payload", "latest_checkpoint"])
-def test_what_is_no_address_is_refused(store, method, address):
-    with pytest.raises(InputError, match="16 hexadecimal digits"):
-        getattr(store, method)(address)
+def test_what_is_no_address_is_refused(store, method):
+    for address in ("", "..", "../../etc/passwd", "ABCDEF0123456789", "a" * 15, "a/b", A + "\n"):
+        with pytest.raises(InputError, match="16 hexadecimal digits"):
+            getattr(store, method)(address)
 
 
-@pytest.mark.parametrize("key", ["../x", "/x", "a/../../x", "", "a//b", "./x"])
-def test_a_key_cannot_leave_the_store(store, key):
-    for use in (
-        lambda: store.put_bytes(key, b"1"),
-        lambda: store.get_bytes(key),
-        lambda: store.delete_keys([key]),
-    ):
+def test_a_key_cannot_leave_the_store(store):
+    uses = (
+        lambda key: store.put_bytes(key, b"1"),
+        lambda key: store.get_bytes(key),
+        lambda key: store.delete_keys([key]),
+    )
+    for use, key in itertools.product(uses, ("../x", "/x", "a/../../x", "", "a//b", "./x")):
         with pytest.raises(ValueError, match="must stay inside"):
-            use()
+            use(key)
 
 
 def test_other_objects_can_be_kept(store):
