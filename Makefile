@@ -11,7 +11,7 @@ quickstart: $(READY)
 
 test: check
 	$(BIN)/pytest -n 2 --dist loadfile -m "not ray"
-	$(BIN)/pytest -m ray
+	$(BIN)/pytest -n 2 --dist loadfile -m ray
 
 check: $(READY)
 	$(BIN)/ruff format --check .

@@ -25,6 +25,8 @@ class Batch:
     steps: int
     epoch: int
     epochs: int
+    targets: Tensor | None = None
+    """Soft targets (N, K) where an augmentation mixes labels: only for objectives that are `soft`."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,8 @@ class Objective(ABC):
     """What a training minimises."""
 
     version: ClassVar[int] = 1
+    soft: ClassVar[bool] = False
+    """Whether it takes soft targets where a batch has them."""
 
     @abstractmethod
     def loss(self, network: Network, batch: Batch, memory: dict[str, Tensor]) -> Tensor:

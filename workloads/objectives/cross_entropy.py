@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from torch import Tensor
-from torch.nn.functional import cross_entropy
+from torch.nn.functional import cross_entropy, pad
 
 from workloads.architectures.base import Network
 from workloads.objectives.base import Batch, Objective
@@ -15,6 +16,8 @@ from workloads.objectives.base import Batch, Objective
 class CrossEntropy(Objective):
     """Minimises the cross entropy of all outputs with the labels."""
 
+    soft: ClassVar[bool] = True
+
     label_smoothing: float = 0.0
     """Share of the probability mass that is spread over all outputs."""
 
@@ -23,4 +26,7 @@ class CrossEntropy(Objective):
             raise ValueError(f"label_smoothing must be in [0, 1), got {self.label_smoothing}")
 
     def loss(self, network: Network, batch: Batch, memory: dict[str, Tensor]) -> Tensor:
-        return cross_entropy(network(batch.images), batch.labels, label_smoothing=self.label_smoothing)
+        logits, labels = network(batch.images), batch.labels
+        if batch.targets is not None:  # unknown outputs get no share
+            labels = pad(batch.targets, (0, logits.shape[1] - batch.targets.shape[1]))
+        return cross_entropy(logits, labels, label_smoothing=self.label_smoothing)

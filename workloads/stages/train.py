@@ -7,8 +7,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from orchestrator.stage import Role, Workspace
+from orchestrator.stage import LATER, Role, Workspace
 from workloads.architectures.base import Architecture
+from workloads.augmentations.base import Augmentation
+from workloads.augmentations.none import NoAugmentation
 from workloads.datasets.base import Dataset
 from workloads.masks import density
 from workloads.objectives.base import Objective
@@ -45,12 +47,18 @@ class Train(TorchStage):
     schedule: Schedule = field(default_factory=Cosine)
     objective: Objective = field(default_factory=CrossEntropy)
     sparsify: Sparsify = field(default_factory=Fixed)
+    augmentation: Augmentation = field(default_factory=NoAugmentation, metadata=LATER)
 
     def __post_init__(self) -> None:
         if self.epochs < 1:
             raise ValueError(f"epochs must be at least 1, got {self.epochs}")
         if self.batch_size < 1:
             raise ValueError(f"batch_size must be at least 1, got {self.batch_size}")
+        if self.augmentation.mixes and not self.objective.soft:
+            raise ValueError(
+                f"an augmentation that mixes labels needs an objective with soft targets (cross_entropy), "
+                f"got {type(self.objective).__name__}"
+            )
 
     def check(self, reads: Iterable[str]) -> None:
         if "model" not in reads and (self.architecture is None or self.dataset is None):
@@ -73,6 +81,7 @@ class Train(TorchStage):
             self.schedule,
             self.objective,
             self.sparsify,
+            self.augmentation,
         )
         host = Host(space.device, space.scratch, space.checkpoint, space.progress)
         started = time.perf_counter()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -12,6 +12,8 @@ import torch
 from torch import Tensor
 
 from workloads.architectures.base import Network
+from workloads.augmentations.base import Augmentation
+from workloads.augmentations.none import NoAugmentation
 from workloads.datasets.base import LearningData, Split
 from workloads.masks import Masks, prunable
 from workloads.metrics.accuracy import accuracy
@@ -42,6 +44,7 @@ class Recipe:
     schedule: Schedule
     objective: Objective
     sparsify: Sparsify
+    augmentation: Augmentation = field(default_factory=NoAugmentation)
 
 
 class Checkpoint(Protocol):
@@ -112,9 +115,17 @@ def train(recipe: Recipe, network: Network, masks: Masks, data: LearningData, ho
         if place == 0:
             order = batches.order(epoch)
         samples = order[place]
+        images, targets = recipe.augmentation.augment(
+            as_float(batches.images[samples]),
+            batches.labels[samples],
+            samples,
+            derive(recipe.seed, "augment", epoch),
+            network.classes,
+        )
         batch = Batch(
-            images=as_float(batches.images[samples]),
+            images=images,
             labels=batches.labels[samples],
+            targets=targets,
             samples=samples,
             seed=derive(recipe.seed, "step", state.step),
             step=state.step,
