@@ -62,6 +62,11 @@ class DropAndGrow(Sparsify):
         return random_masks(network, masks, self.allocation, self.sparsity, seed)
 
     @final
+    @property
+    def settled(self) -> float:
+        return self.end
+
+    @final
     def due(self, step: int, steps: int) -> bool:
         return step % self.interval == 0 and step < self.last(steps)
 

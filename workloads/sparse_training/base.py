@@ -40,6 +40,21 @@ class Sparsify(ABC):
     def due(self, step: int, steps: int) -> bool:
         """Whether the topology changes at ``step`` (0-based) of ``steps``."""
 
+    @property
+    def settled(self) -> float:
+        """The fraction of the training after which the topology stays, where a method does not say otherwise.
+
+        Averages of weights begin there at the earliest.
+        """
+        return 1.0 if self.changes else 0.0
+
+    def dense_gradient(self, step: int, steps: int) -> bool:
+        """Whether ``step`` needs the gradients of weights that do not exist: a dense backward pass.
+
+        Where a method does not say otherwise: to change the topology before the optimizer's step.
+        """
+        return not self.after_step and self.due(step, steps)
+
     @abstractmethod
     def update(
         self,
