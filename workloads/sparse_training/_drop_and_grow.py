@@ -19,16 +19,23 @@ from workloads.architectures.base import Network
 from workloads.masks import Masks, keep_largest
 from workloads.randomness import derive
 from workloads.sparse_training._random_start import noise, random_masks
-from workloads.sparse_training.base import Moment, Sparsify
+from workloads.sparse_training.base import Memory, Moment, Sparsify
 from workloads.sparsity.base import Allocation
 from workloads.sparsity.erk import Erk
+
+#: Layer -> number of connections: those that are dropped, and those that are grown.
+Exchange = tuple[Mapping[str, int], Mapping[str, int]]
+#: The places of a layer that have had a connection so far, in the memory.
+SEEN = "seen/"
 
 
 @dataclass(frozen=True)
 class DropAndGrow(Sparsify):
-    """Starts from random masks; each layer keeps its number of connections throughout."""
+    """Starts from random masks and replaces connections, layer by layer, the smallest weights first."""
 
     changes: ClassVar[bool] = True
+    floor: ClassVar[float] = 0.0
+    """Where the share that is replaced ends."""
 
     sparsity: float
     allocation: Allocation = field(default_factory=Erk)
@@ -50,12 +57,20 @@ class DropAndGrow(Sparsify):
             raise ValueError(f"end is a fraction of the training in [0, 1], got {self.end}")
 
     @abstractmethod
-    def growth(self, gradient: Tensor, ties: Tensor) -> Tensor:
+    def growth(self, signal: Tensor, ties: Tensor) -> Tensor:
         """How much each place of a layer deserves a connection; ``ties`` are uniform numbers in [0, 1)."""
 
-    def worth(self, weight: Tensor) -> Tensor:
-        """How much each connection deserves to stay: its magnitude, where a method does not say otherwise."""
-        return weight.abs()
+    def signals(self, gradients: Mapping[str, Tensor], memory: Memory) -> Mapping[str, Tensor]:
+        """What `growth` looks at, by name: the gradients, where a method does not say otherwise."""
+        return gradients
+
+    def exchange(self, masks: Masks, fraction: float, memory: Memory) -> Exchange:
+        """How many connections each layer drops and grows, where a method does not say otherwise.
+
+        The same ``fraction`` of each layer, rounded down; a full layer is left alone.
+        """
+        dropped = {name: replaced(mask, fraction) for name, mask in masks.items()}
+        return dropped, dropped
 
     @final
     def start(self, network: Network, masks: Masks, seed: int) -> Masks:
@@ -68,7 +83,11 @@ class DropAndGrow(Sparsify):
 
     @final
     def due(self, step: int, steps: int) -> bool:
-        return step % self.interval == 0 and step < self.last(steps)
+        return step % self.interval_at(step, steps) == 0 and step < self.last(steps)
+
+    def interval_at(self, step: int, steps: int) -> int:
+        """Steps between changes around ``step``: the same always, where a method does not say otherwise."""
+        return self.interval
 
     @final
     def last(self, steps: int) -> int:
@@ -78,7 +97,8 @@ class DropAndGrow(Sparsify):
     @final
     def fraction(self, step: int, steps: int) -> float:
         """The share of the connections that is replaced at ``step``."""
-        return self.alpha / 2 * (1 + math.cos(math.pi * step / self.last(steps)))
+        cosine = math.cos(math.pi * step / self.last(steps))
+        return self.floor + (self.alpha - self.floor) / 2 * (1 + cosine)
 
     @final
     def update(
@@ -87,26 +107,41 @@ class DropAndGrow(Sparsify):
         gradients: Mapping[str, Tensor],
         masks: Masks,
         moment: Moment,
+        memory: Memory,
     ) -> Masks:
-        fraction = self.fraction(moment.step, moment.steps)
-        return {
-            name: self._rewired(
-                weights[name],
-                gradients[name],
-                mask,
-                fraction,
-                derive(moment.seed, "topology", moment.step, name),
-            )
-            for name, mask in masks.items()
-        }
+        dropped, grown = self.exchange(masks, self.fraction(moment.step, moment.steps), memory)
+        signals = self.signals(gradients, memory)
+        changed = {}
+        for name, mask in masks.items():
+            seed = derive(moment.seed, "topology", moment.step, name)
+            stays = _without(mask, weights[name], dropped[name], seed)
+            changed[name] = self._with(stays, signals[name], grown[name], seed)
+            memory[SEEN + name] = memory.get(SEEN + name, mask) | changed[name]
+        return changed
 
-    def _rewired(self, weight: Tensor, gradient: Tensor, mask: Tensor, fraction: float, seed: int) -> Tensor:
-        """The next mask of one layer: as many connections as before; a dropped one may grow back."""
-        active = int(mask.sum())
-        count = int(fraction * active)
-        if not count or active == mask.numel():
-            return mask
-        worth = self.worth(weight).masked_fill(~mask, -torch.inf)
-        stays = keep_largest(worth, active - count, noise(weight, seed, "drop"))
-        ties = noise(weight, seed, "grow")
-        return stays | keep_largest(self.growth(gradient, ties).masked_fill(stays, -torch.inf), count, ties)
+    @final
+    def report(self, masks: Masks, memory: Memory) -> Mapping[str, float]:
+        seen = {name: memory.get(SEEN + name, mask) for name, mask in masks.items()}
+        size = sum(mask.numel() for mask in masks.values())
+        return {"explored": sum(int(mask.sum()) for mask in seen.values()) / size}
+
+    def _with(self, stays: Tensor, signal: Tensor, count: int, seed: int) -> Tensor:
+        """The mask of one layer with ``count`` connections more; a dropped one may come back."""
+        if not count:
+            return stays
+        ties = noise(stays, seed, "grow")
+        return stays | keep_largest(self.growth(signal, ties).masked_fill(stays, -torch.inf), count, ties)
+
+
+def replaced(mask: Tensor, fraction: float) -> int:
+    """How many connections of a layer are replaced: none in a full one, where nothing else can grow."""
+    active = int(mask.sum())
+    return 0 if active == mask.numel() else int(fraction * active)
+
+
+def _without(mask: Tensor, weight: Tensor, count: int, seed: int) -> Tensor:
+    """The mask of one layer without its ``count`` smallest weights."""
+    if not count:
+        return mask
+    worth = weight.abs().masked_fill(~mask, -torch.inf)
+    return keep_largest(worth, int(mask.sum()) - count, noise(weight, seed, "drop"))

@@ -9,7 +9,7 @@ from typing import final
 from torch import Tensor
 
 from workloads.masks import Masks
-from workloads.sparse_training.base import Moment, Sparsify
+from workloads.sparse_training.base import Memory, Moment, Sparsify
 
 
 @dataclass(frozen=True)
@@ -27,5 +27,6 @@ class Frozen(Sparsify):
         gradients: Mapping[str, Tensor],
         masks: Masks,
         moment: Moment,
+        memory: Memory,
     ) -> Masks:
         return masks

@@ -13,5 +13,5 @@ from workloads.sparse_training._drop_and_grow import DropAndGrow
 class Rigl(DropAndGrow):
     """Drops the smallest weights and grows connections where the dense gradient is largest."""
 
-    def growth(self, gradient: Tensor, ties: Tensor) -> Tensor:
-        return gradient.abs()
+    def growth(self, signal: Tensor, ties: Tensor) -> Tensor:
+        return signal.abs()

@@ -20,5 +20,5 @@ class Set(DropAndGrow):
 
     after_step: ClassVar[bool] = True
 
-    def growth(self, gradient: Tensor, ties: Tensor) -> Tensor:
+    def growth(self, signal: Tensor, ties: Tensor) -> Tensor:
         return ties

@@ -138,12 +138,14 @@ def train(recipe: Recipe, network: Network, masks: Masks, data: LearningData, ho
         metrics: dict[str, float] = {}
         if place + 1 == batches.per_epoch:
             metrics["train.loss"] = _mean_loss(state.losses, epoch)
+            _review(recipe, state, data, steps)
             if (epoch + 1) % look_every == 0 and state.step < steps:
                 metrics |= validated(network, data.validation)
         if host.checkpoint.due():
             _save(state, host)
         host.progress(state.step, steps, **metrics)
     final = {"train.loss": _mean_loss(state.losses, recipe.epochs - 1)} | validated(network, data.validation)
+    final |= recipe.sparsify.report(state.masks, state.topology)
     return Trained(network, state.masks, state.updates, steps, steps - first, batches.size, final)
 
 
@@ -160,11 +162,14 @@ def _begin(recipe: Recipe, network: Network, masks: Masks, per_epoch: int, host:
     """The state to start or go on from."""
     network.to(host.device, memory_format=layout_of(host.device))  # type: ignore[call-overload]
     losses = torch.zeros(per_epoch, device=host.device)
-    state = State(network, recipe.optimizer.build(network.parameters()), losses)
+    seed = derive(recipe.seed, "start")
+    learning = recipe.sparsify.learning(network, masks, seed)
+    moved = [*learning.scores.values(), *learning.trained] if learning else network.parameters()
+    state = State(network, recipe.optimizer.build(moved), losses, learning=learning)
     if found := host.checkpoint.latest():
         state.restore(found[1])
     else:
-        state.adopt(recipe.sparsify.start(network, masks, derive(recipe.seed, "start")))
+        state.adopt(recipe.sparsify.start(network, masks, seed))
     return state
 
 
@@ -173,27 +178,41 @@ def _step(recipe: Recipe, state: State, batch: Batch) -> Tensor:
     rate = recipe.optimizer.rate * recipe.schedule.factor(batch.step / batch.steps)
     for group in state.optimizer.param_groups:
         group["lr"] = rate
-    state.optimizer.zero_grad(set_to_none=True)
+    state.clear_gradients()
     with _precision(state.losses.device):
         loss = recipe.objective.loss(state.network, batch, state.memory)
     loss.backward()  # type: ignore[no-untyped-call]
-    changes = recipe.sparsify.due(batch.step, batch.steps)
-    if not changes or recipe.sparsify.after_step:
+    sparsify = recipe.sparsify
+    if sparsify.watches:
+        sparsify.observe(state.gradients(), state.topology)
+    changes = sparsify.due(batch.step, batch.steps)
+    gradients = state.gradients() if changes else {}
+    if changes and sparsify.after_step and sparsify.dense_gradient(batch.step, batch.steps):
+        gradients = {name: gradient.clone() for name, gradient in gradients.items()}
+    if not changes or sparsify.after_step:
         state.mask_gradients()
         state.optimizer.step()
     if changes:
-        _rewire(recipe, state, batch)
+        _rewire(recipe, state, batch, gradients)
     return loss.detach()
 
 
 @torch.no_grad()
-def _rewire(recipe: Recipe, state: State, batch: Batch) -> None:
+def _rewire(recipe: Recipe, state: State, batch: Batch, gradients: Mapping[str, Tensor]) -> None:
     """Change the topology."""
-    weights = prunable(state.network)
-    gradients = {name: weight.grad for name, weight in weights.items() if weight.grad is not None}
+    weights = state.learning.scores if state.learning else prunable(state.network)
     moment = Moment(batch.step, batch.steps, recipe.seed)
-    state.adopt(recipe.sparsify.update(weights, gradients, state.masks, moment))
+    state.adopt(recipe.sparsify.update(weights, gradients, state.masks, moment, state.topology))
     state.updates += 1
+
+
+def _review(recipe: Recipe, state: State, data: LearningData, steps: int) -> None:
+    """Let the sparsify component look at the network after an epoch; it may change the topology."""
+    moment = Moment(state.step, steps, recipe.seed)
+    masks = recipe.sparsify.review(state.network, state.masks, data, moment, state.topology)
+    if masks is not state.masks:
+        state.adopt(masks)
+        state.updates += 1
 
 
 def _precision(device: torch.device) -> AbstractContextManager[object]:

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from workloads.architectures.base import Network
 from workloads.masks import Masks, apply_masks, prunable
+from workloads.sparse_training.base import Learning, Memory
 
 FILE = "state.pt"
 
@@ -19,7 +20,7 @@ class State:
     """A training after ``step`` steps.
 
     Where a mask is False, the weight and the optimizer's memory of it are exactly zero after every step:
-    masked gradients keep them so.
+    masked gradients keep them so. Where the masks are learned, the optimizer moves their scores instead.
     """
 
     network: Network
@@ -29,6 +30,10 @@ class State:
     masks: Masks = field(default_factory=dict)
     memory: dict[str, Tensor] = field(default_factory=dict)
     """What the objective remembers."""
+    topology: Memory = field(default_factory=dict)
+    """What the sparsify component remembers."""
+    learning: Learning | None = None
+    """What is learned instead of weights, if masks are."""
     step: int = 0
     updates: int = 0
     """Changes of the topology so far."""
@@ -39,8 +44,11 @@ class State:
     def adopt(self, masks: Masks) -> None:
         """Train with ``masks`` from now on; what they remove becomes zero, in the optimizer's memory too."""
         self.masks = masks
-        apply_masks(self.network, masks)
         weights = prunable(self.network)
+        if self.learning:
+            self._show(self.learning, masks)
+            return
+        apply_masks(self.network, masks)
         sparse = [name for name, mask in masks.items() if not mask.all()]
         self._masked = [weights[name] for name in sparse]
         # In the weights' own type and layout: the multiplication of every step is then one fused operation.
@@ -50,11 +58,39 @@ class State:
                 if isinstance(memory, Tensor) and memory.shape == weight.shape:
                     memory.mul_(factor)
 
+    def clear_gradients(self) -> None:
+        """Forget the gradients of the step before."""
+        if self.learning:
+            self.network.zero_grad(set_to_none=True)
+        else:
+            self.optimizer.zero_grad(set_to_none=True)
+
+    def gradients(self) -> dict[str, Tensor]:
+        """The gradients of the prunable weights, by name; dense until they are masked, which is in place."""
+        weights = prunable(self.network)
+        return {name: weight.grad for name, weight in weights.items() if weight.grad is not None}
+
     def mask_gradients(self) -> None:
-        """Set the gradients of weights that do not exist to zero."""
-        if self._masked:
+        """Set the gradients of weights that do not exist to zero, or give learned scores theirs."""
+        if self.learning:
+            self._lead(self.learning)
+        elif self._masked:
             gradients = [weight.grad for weight in self._masked if weight.grad is not None]
             torch._foreach_mul_(gradients, self._factors)
+
+    @torch.no_grad()
+    def _lead(self, learning: Learning) -> None:
+        """Give the scores their gradients: straight through the mask, that of |score| times the weight."""
+        for name, gradient in self.gradients().items():
+            score = learning.scores[name]
+            score.grad = gradient * learning.weights[name] * score.sign()
+
+    @torch.no_grad()
+    def _show(self, learning: Learning, masks: Masks) -> None:
+        """Give the network the weights that ``masks`` select."""
+        weights = prunable(self.network)
+        for name, value in learning.weights.items():
+            torch.mul(value, masks[name], out=weights[name])
 
     def save(self, folder: Path) -> None:
         """Write all of it into ``folder``."""
@@ -64,6 +100,8 @@ class State:
             "losses": self.losses,
             "masks": self.masks,
             "memory": self.memory,
+            "topology": self.topology,
+            "scores": dict(self.learning.scores) if self.learning else {},
             "step": self.step,
             "updates": self.updates,
         }
@@ -76,4 +114,9 @@ class State:
         self.optimizer.load_state_dict(content["optimizer"])
         self.losses.copy_(content["losses"])
         self.memory, self.step, self.updates = content["memory"], content["step"], content["updates"]
+        self.topology = content["topology"]
+        if self.learning:
+            with torch.no_grad():
+                for name, score in self.learning.scores.items():
+                    score.copy_(content["scores"][name])
         self.adopt(content["masks"])

@@ -73,7 +73,7 @@ def test_a_change_keeps_the_number_of_connections_of_each_layer(name, network):
     masks = sparsify.start(network, {}, seed=0)
     weights = {key: weight.detach() for key, weight in prunable(network).items()}
     for step in range(0, 300, 100):
-        changed = sparsify.update(weights, gradients_of(network, step), masks, Moment(step, 1000, 0))
+        changed = sparsify.update(weights, gradients_of(network, step), masks, Moment(step, 1000, 0), {})
         assert counts(changed) == counts(masks)
         masks = changed
 
@@ -104,7 +104,7 @@ def test_a_change_replaces_at_most_the_drop_fraction_rounded_down(name, network)
     sparsify = made(name)
     masks = sparsify.start(network, {}, seed=0)
     weights = {key: weight.detach() for key, weight in prunable(network).items()}
-    changed = sparsify.update(weights, gradients_of(network), masks, Moment(0, 1000, 0))
+    changed = sparsify.update(weights, gradients_of(network), masks, Moment(0, 1000, 0), {})
     for key, mask in masks.items():
         lost = int((mask & ~changed[key]).sum())
         assert 0 < lost <= int(0.3 * int(mask.sum()))
@@ -117,7 +117,7 @@ def test_ties_are_settled_by_seed_step_and_layer(name, network):
     flat = {key: torch.ones_like(weight) for key, weight in prunable(network).items()}
 
     def change(step, seed):
-        return sparsify.update(flat, flat, masks, Moment(step, 10**9, seed))
+        return sparsify.update(flat, flat, masks, Moment(step, 10**9, seed), {})
 
     first, again, later, other = change(0, 0), change(0, 0), change(100, 0), change(0, 1)
     assert all(torch.equal(first[key], again[key]) for key in first)
@@ -131,6 +131,7 @@ def one_layer(sparsify, weight, gradient, mask, step=0):
         {"w": torch.tensor(gradient)},
         {"w": torch.tensor(mask, dtype=torch.bool)},
         Moment(step, 1000, 0),
+        {},
     )
     return masks["w"].int().tolist()
 
@@ -176,6 +177,7 @@ def test_set_drops_the_smallest_weights_and_grows_anywhere_with_equal_chance():
             {"w": torch.arange(40.0)},
             {"w": torch.tensor(torch_mask, dtype=torch.bool)},
             Moment(0, 1000, seed),
+            {},
         )
         assert masks["w"][5:10].all()
         grown += masks["w"].float()
