@@ -14,6 +14,8 @@ from torch import Tensor
 from workloads.architectures.base import Network
 from workloads.augmentations.base import Augmentation
 from workloads.augmentations.none import NoAugmentation
+from workloads.averaging.base import Averaging
+from workloads.averaging.last import Last
 from workloads.datasets.base import LearningData, Split
 from workloads.masks import Masks, prunable
 from workloads.metrics.accuracy import accuracy
@@ -24,8 +26,11 @@ from workloads.optimizers.base import Optimizer
 from workloads.randomness import derive
 from workloads.schedules.base import Schedule
 from workloads.sparse_training.base import Moment, Sparsify
+from workloads.training.averages import multiplied, settle, take
+from workloads.training.batch_norm import new_statistics, recompute_statistics
 from workloads.training.batches import Batches, as_float
 from workloads.training.checkpoint import layout_of
+from workloads.training.cost import Meter
 from workloads.training.evaluation import forward
 from workloads.training.state import State
 
@@ -45,6 +50,7 @@ class Recipe:
     objective: Objective
     sparsify: Sparsify
     augmentation: Augmentation = field(default_factory=NoAugmentation)
+    averaging: Averaging = field(default_factory=Last)
 
 
 class Checkpoint(Protocol):
@@ -88,6 +94,9 @@ class Trained:
     network: Network
     masks: Masks
     updates: int
+    averaged: int
+    """Networks in the average that is kept; 0 where it is the last."""
+    flops: float
     steps: int
     """Steps of the whole training."""
     steps_here: int
@@ -107,6 +116,7 @@ def train(recipe: Recipe, network: Network, masks: Masks, data: LearningData, ho
     steps = recipe.epochs * batches.per_epoch
     state = _begin(recipe, network, masks, batches.per_epoch, host)
     first = state.step
+    meter = Meter(network)
     look_every = -(-recipe.epochs // LOOKS)
     order = batches.order(state.step // batches.per_epoch)
     network.train()
@@ -114,26 +124,11 @@ def train(recipe: Recipe, network: Network, masks: Masks, data: LearningData, ho
         epoch, place = divmod(state.step, batches.per_epoch)
         if place == 0:
             order = batches.order(epoch)
-        samples = order[place]
-        images, targets = recipe.augmentation.augment(
-            as_float(batches.images[samples]),
-            batches.labels[samples],
-            samples,
-            derive(recipe.seed, "augment", epoch),
-            network.classes,
-        )
-        batch = Batch(
-            images=images,
-            labels=batches.labels[samples],
-            targets=targets,
-            samples=samples,
-            seed=derive(recipe.seed, "step", state.step),
-            step=state.step,
-            steps=steps,
-            epoch=epoch,
-            epochs=recipe.epochs,
-        )
-        state.losses[place] = _step(recipe, state, batch)
+        batch = _batch(recipe, batches, order[place], state.step, network.classes)
+        masks, dense = state.masks, recipe.sparsify.dense_gradient(state.step, steps)
+        with meter.watching(network):
+            state.losses[place] = _step(recipe, state, batch)
+        state.flops += meter.spent(masks, dense)
         state.step += 1
         metrics: dict[str, float] = {}
         if place + 1 == batches.per_epoch:
@@ -141,12 +136,26 @@ def train(recipe: Recipe, network: Network, masks: Masks, data: LearningData, ho
             _review(recipe, state, data, steps)
             if (epoch + 1) % look_every == 0 and state.step < steps:
                 metrics |= validated(network, data.validation)
+        if recipe.averaging.due(state.step, steps, batches.per_epoch):
+            _take(recipe, state, batch.seed)
         if host.checkpoint.due():
             _save(state, host)
         host.progress(state.step, steps, **metrics)
+    if state.averaged:
+        _keep_average(recipe, state, batches, data)
     final = {"train.loss": _mean_loss(state.losses, recipe.epochs - 1)} | validated(network, data.validation)
     final |= recipe.sparsify.report(state.masks, state.topology)
-    return Trained(network, state.masks, state.updates, steps, steps - first, batches.size, final)
+    return Trained(
+        network,
+        state.masks,
+        state.updates,
+        state.averaged,
+        state.flops,
+        steps,
+        steps - first,
+        batches.size,
+        final,
+    )
 
 
 def validated(network: Network, split: Split) -> dict[str, float]:
@@ -173,15 +182,36 @@ def _begin(recipe: Recipe, network: Network, masks: Masks, per_epoch: int, host:
     return state
 
 
+def _batch(recipe: Recipe, batches: Batches, samples: Tensor, step: int, classes: int) -> Batch:
+    """The images at ``samples`` as the objective gets them in ``step`` (0-based)."""
+    epoch, labels = step // batches.per_epoch, batches.labels[samples]
+    seed = derive(recipe.seed, "augment", epoch)
+    images, targets = recipe.augmentation.augment(
+        as_float(batches.images[samples]), labels, samples, seed, classes
+    )
+    return Batch(
+        images=images,
+        labels=labels,
+        targets=targets,
+        samples=samples,
+        seed=derive(recipe.seed, "step", step),
+        step=step,
+        steps=recipe.epochs * batches.per_epoch,
+        epoch=epoch,
+        epochs=recipe.epochs,
+    )
+
+
 def _step(recipe: Recipe, state: State, batch: Batch) -> Tensor:
     """One step, with a change of the topology where it is due; the loss before it, detached."""
     rate = recipe.optimizer.rate * recipe.schedule.factor(batch.step / batch.steps)
     for group in state.optimizer.param_groups:
         group["lr"] = rate
     state.clear_gradients()
-    with _precision(state.losses.device):
-        loss = recipe.objective.loss(state.network, batch, state.memory)
-    loss.backward()  # type: ignore[no-untyped-call]
+    with multiplied(state.weights, recipe.averaging.factors(state.weights, state.masks, batch.seed)):
+        with _precision(state.losses.device):
+            loss = recipe.objective.loss(state.network, batch, state.memory)
+        loss.backward()  # type: ignore[no-untyped-call]
     sparsify = recipe.sparsify
     if sparsify.watches:
         sparsify.observe(state.gradients(), state.topology)
@@ -213,6 +243,28 @@ def _review(recipe: Recipe, state: State, data: LearningData, steps: int) -> Non
     if masks is not state.masks:
         state.adopt(masks)
         state.updates += 1
+
+
+def _take(recipe: Recipe, state: State, seed: int) -> None:
+    """Let the weights after the step of ``seed`` into the average."""
+    factors = recipe.averaging.factors(state.weights, state.masks, seed)
+    take(state.average, state.network, factors, recipe.averaging.share(state.averaged))
+    state.averaged += 1
+
+
+def _keep_average(recipe: Recipe, state: State, batches: Batches, data: LearningData) -> None:
+    """Give the network the average, with the batch-norm statistics that are asked for."""
+    settle(state.network, state.average, state.masks)
+    if recipe.averaging.batch_norm == "clean":
+        recompute_statistics(state.network, data.train.images)
+    elif recipe.averaging.batch_norm == "objective":
+        with new_statistics(state.network) as needed:
+            # The last epoch once more, from which nothing is learned.
+            last = recipe.epochs - 1
+            for place, samples in enumerate(batches.order(last) if needed else ()):
+                step = last * batches.per_epoch + place
+                batch = _batch(recipe, batches, samples, step, state.network.classes)
+                recipe.objective.loss(state.network, batch, dict(state.memory))
 
 
 def _precision(device: torch.device) -> AbstractContextManager[object]:

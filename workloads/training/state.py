@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 import torch
@@ -34,12 +35,23 @@ class State:
     """What the sparsify component remembers."""
     learning: Learning | None = None
     """What is learned instead of weights, if masks are."""
+    average: dict[str, Tensor] = field(default_factory=dict)
+    """The average of the parameters so far, by name; empty before any are taken."""
+    averaged: int = 0
+    """How many networks are in it."""
     step: int = 0
     updates: int = 0
     """Changes of the topology so far."""
+    flops: float = 0.0
+    """Floating-point operations of the steps so far."""
 
     _masked: list[torch.nn.Parameter] = field(default_factory=list)
     _factors: list[Tensor] = field(default_factory=list)
+
+    @cached_property
+    def weights(self) -> dict[str, torch.nn.Parameter]:
+        """The prunable weights of the network, by name."""
+        return prunable(self.network)
 
     def adopt(self, masks: Masks) -> None:
         """Train with ``masks`` from now on; what they remove becomes zero, in the optimizer's memory too."""
@@ -102,8 +114,11 @@ class State:
             "memory": self.memory,
             "topology": self.topology,
             "scores": dict(self.learning.scores) if self.learning else {},
+            "average": self.average,
+            "averaged": self.averaged,
             "step": self.step,
             "updates": self.updates,
+            "flops": self.flops,
         }
         torch.save(content, folder / FILE)
 
@@ -114,6 +129,8 @@ class State:
         self.optimizer.load_state_dict(content["optimizer"])
         self.losses.copy_(content["losses"])
         self.memory, self.step, self.updates = content["memory"], content["step"], content["updates"]
+        self.average, self.averaged = content["average"], content["averaged"]
+        self.flops = content["flops"]
         self.topology = content["topology"]
         if self.learning:
             with torch.no_grad():
