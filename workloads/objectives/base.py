@@ -36,6 +36,8 @@ class Objective(ABC):
     version: ClassVar[int] = 1
     soft: ClassVar[bool] = False
     """Whether it takes soft targets where a batch has them."""
+    unknown: ClassVar[bool] = False
+    """Whether it needs a network with unknown outputs."""
 
     @abstractmethod
     def loss(self, network: Network, batch: Batch, memory: dict[str, Tensor]) -> Tensor:

@@ -8,10 +8,11 @@ from pathlib import Path
 from orchestrator.build import build, data_of
 from workloads.architectures.base import Architecture, Network
 from workloads.datasets.base import Dataset, LearningData
-from workloads.masks import Masks
+from workloads.masks import Masks, density
 from workloads.randomness import derive
 from workloads.training.batches import statistics
 from workloads.training.checkpoint import Description, load_description, load_network, save_network
+from workloads.training.cost import cost_of
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,8 @@ class Model:
     dataset: Dataset
     epochs: int = 0
     """Epochs of training over the whole ancestry."""
+    training_flops: float = 0.0
+    """Floating-point operations of these; what a pruning criterion computes is not counted."""
 
     def publish(self, folder: Path) -> None:
         """Write it into ``folder``."""
@@ -33,8 +36,14 @@ class Model:
             self.network.shape,
             self.network.classes,
             self.epochs,
+            self.training_flops,
         )
         save_network(folder, self.network, self.masks, description)
+
+    def cost(self) -> dict[str, float]:
+        """What it costs, as metrics: to have trained, to store and to run."""
+        spent = {"epochs": float(self.epochs), "training_flops": self.training_flops}
+        return spent | {"density": density(self.masks, self.network)} | cost_of(self.network, self.masks)
 
     def agree(self, architecture: Architecture | None, dataset: Dataset | None) -> None:
         """Check that what a stage names is what the network has.
@@ -61,7 +70,7 @@ def read(folder: Path | list[Path], device: str = "cpu") -> Model:
     architecture: Architecture = build(Architecture, description.architecture, "architecture")
     dataset: Dataset = build(Dataset, description.dataset, "dataset")
     network, masks = load_network(folder, architecture, description, device)
-    return Model(network, masks, architecture, dataset, description.epochs)
+    return Model(network, masks, architecture, dataset, description.epochs, description.training_flops)
 
 
 def fresh(architecture: Architecture, dataset: Dataset, data: LearningData, seed: int, stream: int) -> Model:

@@ -7,12 +7,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar
 
+from orchestrator.identity import name_of
 from orchestrator.stage import LATER, Role, Workspace
 from workloads.architectures.base import Architecture
 from workloads.augmentations.base import Augmentation
 from workloads.augmentations.none import NoAugmentation
+from workloads.averaging.base import Averaging
+from workloads.averaging.last import Last
 from workloads.datasets.base import Dataset
-from workloads.masks import density
 from workloads.objectives.base import Objective
 from workloads.objectives.cross_entropy import CrossEntropy
 from workloads.optimizers.base import Optimizer
@@ -24,6 +26,7 @@ from workloads.sparse_training.fixed import Fixed
 from workloads.stages._data import dataset_of, learning
 from workloads.stages._networks import Model, fresh, read
 from workloads.stages.base import TorchStage
+from workloads.training.cost import latency
 from workloads.training.loop import Host, Recipe, Trained, train
 
 #: Below this many changes of the topology a sparse training is hardly a dynamic one.
@@ -34,6 +37,7 @@ FEW_UPDATES = 10
 class Train(TorchStage):
     """Trains a fresh network, or the one under the role ``model`` with its masks."""
 
+    version: ClassVar[int] = 2
     roles: ClassVar[Mapping[str, Role]] = {"model": Role.OPTIONAL}
 
     seed: int
@@ -48,6 +52,7 @@ class Train(TorchStage):
     objective: Objective = field(default_factory=CrossEntropy)
     sparsify: Sparsify = field(default_factory=Fixed)
     augmentation: Augmentation = field(default_factory=NoAugmentation, metadata=LATER)
+    averaging: Averaging = field(default_factory=Last, metadata=LATER)
 
     def __post_init__(self) -> None:
         if self.epochs < 1:
@@ -58,6 +63,20 @@ class Train(TorchStage):
             raise ValueError(
                 f"an augmentation that mixes labels needs an objective with soft targets (cross_entropy), "
                 f"got {type(self.objective).__name__}"
+            )
+        if self.averaging.begins < self.sparsify.settled and not self.averaging.masked:
+            raise ValueError(
+                "an averaging window must begin when the topology has stopped changing, at "
+                f"{self.sparsify.settled:g} of the training; got {self.averaging.begins:g}"
+            )
+        if self.architecture is not None:
+            self._check_outputs(self.architecture)
+
+    def _check_outputs(self, architecture: Architecture) -> None:
+        """Refuse a network that has no unknown output where the objective needs one."""
+        if self.objective.unknown and not architecture.unknown_outputs:
+            raise ValueError(
+                f"{name_of(self.objective)} needs an architecture with unknown_outputs of at least 1, got 0"
             )
 
     def check(self, reads: Iterable[str]) -> None:
@@ -73,6 +92,7 @@ class Train(TorchStage):
         if before is None:
             assert self.architecture is not None
             before = fresh(self.architecture, dataset, data, self.seed, stream=0)
+        self._check_outputs(before.architecture)
         recipe = Recipe(
             self.epochs,
             self.batch_size,
@@ -82,22 +102,27 @@ class Train(TorchStage):
             self.objective,
             self.sparsify,
             self.augmentation,
+            self.averaging,
         )
         host = Host(space.device, space.scratch, space.checkpoint, space.progress)
         started = time.perf_counter()
         trained = train(recipe, before.network, before.masks, data, host)
         self._measure(trained, time.perf_counter() - started, space)
-        epochs = before.epochs + self.epochs
-        Model(trained.network, trained.masks, before.architecture, dataset, epochs).publish(space.output)
-        return {
-            **trained.metrics,
-            "epochs": float(epochs),
-            "density": density(trained.masks, trained.network),
-            "updates": float(trained.updates),
-        }
+        after = Model(
+            trained.network,
+            trained.masks,
+            before.architecture,
+            dataset,
+            before.epochs + self.epochs,
+            before.training_flops + trained.flops,
+        )
+        after.publish(space.output)
+        counts = {"updates": float(trained.updates), "averaged": float(trained.averaged)}
+        return {**trained.metrics, **after.cost(), **counts}
 
     def _measure(self, trained: Trained, seconds: float, space: Workspace) -> None:
-        """Note the speed, and the warning that the topology hardly changed."""
+        """Note the speed, and the warnings that the topology hardly changed or the average is none."""
+        space.measured["latency_seconds"] = latency(trained.network)
         space.measured["steps"] = trained.steps_here  # fewer than planned after an interruption
         if trained.steps_here:
             per_step = seconds / trained.steps_here
@@ -107,4 +132,8 @@ class Train(TorchStage):
             space.warnings.append(
                 f"the topology changed {trained.updates} times in this training of {trained.steps} steps; "
                 f"fewer than {FEW_UPDATES} changes hardly tell dynamic from static sparse training"
+            )
+        if trained.averaged == 1:
+            space.warnings.append(
+                "the averaging window holds the weights of one moment only: nothing was averaged"
             )

@@ -29,6 +29,8 @@ class Description:
     classes: int
     epochs: int
     """Epochs of training over the whole ancestry."""
+    training_flops: float = 0.0
+    """Floating-point operations of these."""
 
 
 def save_network(folder: Path, network: Network, masks: Masks, description: Description) -> None:
