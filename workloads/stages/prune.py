@@ -11,7 +11,7 @@ from torch import Tensor
 
 from orchestrator.build import find
 from orchestrator.stage import Role, Workspace
-from workloads.masks import Masks, apply_masks, density, layer_of
+from workloads.masks import Masks, apply_masks, layer_of
 from workloads.pruning._amounts import by_fraction, by_layer, to_sparsity
 from workloads.pruning.base import Criterion
 from workloads.sparsity.base import Allocation
@@ -31,6 +31,7 @@ class Prune(TorchStage):
     With a network under ``weights`` the survivors take its values (rewinding, or another start).
     """
 
+    version: ClassVar[int] = 2
     roles: ClassVar[Mapping[str, Role]] = {"model": Role.ONE, "weights": Role.OPTIONAL}
 
     criterion: Criterion
@@ -73,7 +74,7 @@ class Prune(TorchStage):
             recompute_statistics(pruned.network, data.train.images)
         pruned.publish(space.output)
         self._warn(masks, space)
-        return {"density": density(masks, pruned.network), "epochs": float(pruned.epochs)}
+        return pruned.cost()
 
     def _masks(self, scores: Mapping[str, Tensor]) -> Masks:
         """The masks of the amount that is given."""
@@ -90,7 +91,12 @@ class Prune(TorchStage):
             source = read(space.inputs["weights"], space.device)
             source.agree(model.architecture, model.dataset)
         apply_masks(source.network, masks)
-        return replace(source, masks=masks, epochs=max(model.epochs, source.epochs))
+        return replace(
+            source,
+            masks=masks,
+            epochs=max(model.epochs, source.epochs),
+            training_flops=max(model.training_flops, source.training_flops),
+        )
 
     def _warn(self, masks: Masks, space: Workspace) -> None:
         """Say which layers hang by one weight."""

@@ -51,13 +51,20 @@ def test_the_metrics_say_what_the_network_has_been_through(runs):
         "validation.accuracy",
         "validation.loss",
         "epochs",
+        "training_flops",
         "density",
+        "parameters",
+        "nonzeros",
+        "inference_flops",
+        "inference_flops_dense",
+        "bytes",
         "updates",
+        "averaged",
     }
     assert (metrics["epochs"], metrics["density"], metrics["updates"]) == (2, 1, 0)
     space, metrics = runs(runs.small(epochs=3, architecture=None, dataset=None), model=first.output)
     assert metrics["epochs"] == 5
-    assert space.measured.keys() == {"steps", "seconds_per_epoch", "images_per_second"}
+    assert space.measured.keys() == {"steps", "seconds_per_epoch", "images_per_second", "latency_seconds"}
     assert space.measured["steps"] == 3 * 9  # 1,197 images in batches of 128; fewer after an interruption
 
 
