@@ -14,8 +14,11 @@ class Augmentation(ABC):
     """How training images vary from epoch to epoch."""
 
     version: ClassVar[int] = 1
-    mixes: ClassVar[bool] = False
-    """Whether labels are mixed too, so that the objective must take soft targets."""
+
+    @property
+    def mixes(self) -> bool:
+        """Whether labels are mixed too, so that the objective must take soft targets: a hook, False here."""
+        return False
 
     @abstractmethod
     def augment(
@@ -24,5 +27,6 @@ class Augmentation(ABC):
         """Images (N, C, H, W) in [0, 1], and soft targets (N, K) where labels (N,) are mixed, else None.
 
         ``samples`` (N,) are the images' positions in the training split: what an image gets is drawn from
-        (``seed``, its position) alone. ``seed`` changes with every epoch.
+        (``seed``, its position) alone, but for the partner of a mix, which is one of the batch. ``seed``
+        changes with every epoch.
         """
