@@ -28,7 +28,7 @@ from workloads.schedules.base import Schedule
 from workloads.sparse_training.base import Moment, Sparsify
 from workloads.training.averages import multiplied, settle, take
 from workloads.training.batch_norm import new_statistics, recompute_statistics
-from workloads.training.batches import Batches, as_float
+from workloads.training.batches import Batches, Taken, as_float
 from workloads.training.checkpoint import layout_of
 from workloads.training.cost import Meter
 from workloads.training.evaluation import forward
@@ -118,13 +118,10 @@ def train(recipe: Recipe, network: Network, masks: Masks, data: LearningData, ho
     first = state.step
     meter = Meter(network)
     look_every = -(-recipe.epochs // LOOKS)
-    order = batches.order(state.step // batches.per_epoch)
     network.train()
-    while state.step < steps:
+    for taken in batches.steps(first, steps):
         epoch, place = divmod(state.step, batches.per_epoch)
-        if place == 0:
-            order = batches.order(epoch)
-        batch = _batch(recipe, batches, order[place], state.step, network.classes)
+        batch = _batch(recipe, batches, taken, state.step, network.classes)
         masks, dense = state.masks, recipe.sparsify.dense_gradient(state.step, steps)
         with meter.watching(network):
             state.losses[place] = _step(recipe, state, batch)
@@ -182,13 +179,11 @@ def _begin(recipe: Recipe, network: Network, masks: Masks, per_epoch: int, host:
     return state
 
 
-def _batch(recipe: Recipe, batches: Batches, samples: Tensor, step: int, classes: int) -> Batch:
-    """The images at ``samples`` as the objective gets them in ``step`` (0-based)."""
-    epoch, labels = step // batches.per_epoch, batches.labels[samples]
+def _batch(recipe: Recipe, batches: Batches, taken: Taken, step: int, classes: int) -> Batch:
+    """What was ``taken`` as the objective gets it in ``step`` (0-based)."""
+    epoch, (samples, pixels, labels) = step // batches.per_epoch, taken
     seed = derive(recipe.seed, "augment", epoch)
-    images, targets = recipe.augmentation.augment(
-        as_float(batches.images[samples]), labels, samples, seed, classes
-    )
+    images, targets = recipe.augmentation.augment(as_float(pixels), labels, samples, seed, classes)
     return Batch(
         images=images,
         labels=labels,
@@ -260,10 +255,9 @@ def _keep_average(recipe: Recipe, state: State, batches: Batches, data: Learning
     elif recipe.averaging.batch_norm == "objective":
         with new_statistics(state.network) as needed:
             # The last epoch once more, from which nothing is learned.
-            last = recipe.epochs - 1
-            for place, samples in enumerate(batches.order(last) if needed else ()):
-                step = last * batches.per_epoch + place
-                batch = _batch(recipe, batches, samples, step, state.network.classes)
+            first = state.step - batches.per_epoch
+            for step, taken in enumerate(batches.steps(first, state.step) if needed else (), start=first):
+                batch = _batch(recipe, batches, taken, step, state.network.classes)
                 recipe.objective.loss(state.network, batch, dict(state.memory))
 
 
