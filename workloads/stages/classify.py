@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import fmean
-from typing import ClassVar
+from typing import ClassVar, Literal
 
-from orchestrator.stage import Role, Workspace
-from workloads.datasets.base import Dataset, SplitName
+from torch import Tensor
+
+from orchestrator.stage import LATER, Role, Workspace
+from workloads.datasets.base import Dataset, Split, SplitName
 from workloads.masks import density
 from workloads.metrics.accuracy import accuracy
 from workloads.metrics.brier import brier
@@ -36,6 +38,11 @@ class Classify(TorchStage):
     split: SplitName = "test"
     bins: int = 15
     """Bins of the calibration error."""
+    view: Literal["known", "all"] = field(default="known", metadata=LATER)
+    """Answers among the known classes, or among all outputs: then the answer unknown is an error.
+
+    Either way the probabilities are those over all outputs. It matters to networks with unknown outputs only.
+    """
 
     def __post_init__(self) -> None:
         if self.bins < 1:
@@ -49,13 +56,9 @@ class Classify(TorchStage):
         models = [read(folder, space.device) for folder in _folders(space)]
         first = models[0]
         for other in models[1:]:
-            _agree(first, other)
+            self._agree(first, other)
         seen = view(dataset_of(self.dataset, first.dataset), self.split, first.network.shape, space)
-        beliefs = [
-            log_probabilities(forward(model.network, seen.images)[0], model.network.classes).cpu()
-            for model in models
-        ]
-        belief = mean_log_probabilities(beliefs)
+        belief = mean_log_probabilities([self._belief(model, seen) for model in models])
         return {
             f"{self.split}.accuracy": accuracy(belief, seen.labels),
             f"{self.split}.nll": nll(belief, seen.labels),
@@ -64,20 +67,30 @@ class Classify(TorchStage):
             "density": fmean(density(model.masks, model.network) for model in models),
         }
 
+    def _agree(self, first: Model, other: Model) -> None:
+        """Refuse members that answer different questions.
+
+        Raises:
+            ValueError: their data sets differ, or what they can answer.
+        """
+        if first.dataset != other.dataset:
+            raise ValueError(
+                f"the members of an ensemble must have one dataset, got {first.dataset} and {other.dataset}"
+            )
+        outputs = [model.network.head.out_features for model in (first, other)]
+        if self.view == "all" and outputs[0] != outputs[1]:
+            raise ValueError(
+                f"the members of an ensemble viewed as all must have equally many outputs, got {outputs}"
+            )
+
+    def _belief(self, model: Model, seen: Split) -> Tensor:
+        """The log-probabilities (N, answers) of one network."""
+        logits = forward(model.network, seen.images)[0]
+        answers = model.network.classes if self.view == "known" else logits.shape[1]
+        return log_probabilities(logits, answers).cpu()
+
 
 def _folders(space: Workspace) -> list[Path]:
     """The folders of the networks that are read."""
     found = space.inputs["models"] if "models" in space.inputs else space.inputs["model"]
     return found if isinstance(found, list) else [found]
-
-
-def _agree(first: Model, other: Model) -> None:
-    """Refuse members that answer different questions.
-
-    Raises:
-        ValueError: their data sets differ.
-    """
-    if first.dataset != other.dataset:
-        raise ValueError(
-            f"the members of an ensemble must have one dataset, got {first.dataset} and {other.dataset}"
-        )

@@ -37,7 +37,7 @@ def batch_of(count=6, seed=7, shape=(1, 8, 8), classes=10):
 
 @pytest.fixture
 def network():
-    return Resnet8(width=4).network((1, 8, 8), 10, 0).train()
+    return Resnet8(width=4, unknown_outputs=1).network((1, 8, 8), 10, 0).train()
 
 
 def statistics(network):

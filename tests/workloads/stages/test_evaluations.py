@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import math
+import shutil
 from statistics import fmean
 
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from sklearn.metrics import roc_auc_score
 from torch.nn.functional import one_hot
 
@@ -45,7 +46,7 @@ def expected(p, labels, split):
     return {
         f"{split}.accuracy": float(right.mean()),
         f"{split}.nll": float(-p[torch.arange(len(labels)), labels].log().mean()),
-        f"{split}.brier": float((p - one_hot(labels, 10)).square().sum(1).mean()),
+        f"{split}.brier": float((p - one_hot(labels, p.shape[1])).square().sum(1).mean()),
         f"{split}.ece": error,
     }
 
@@ -76,6 +77,24 @@ def test_members_of_an_ensemble_must_have_learned_the_same_data(runs, trained):
     other = runs.output(Initialise(architecture=Mlp(), dataset=Digits(keep=(0, 1)), seed=0))
     with pytest.raises(ValueError, match="members of an ensemble must have one dataset"):
         runs(Classify(), models=[trained, other])
+
+
+def test_an_answer_unknown_is_an_error_only_where_all_outputs_are_viewed(runs):
+    folder = runs.output(runs.small(architecture=Mlp(hidden=(30,), unknown_outputs=1)))
+    unsure = runs.root / "unsure"
+    shutil.copytree(folder, unsure)
+    tensors = load_file(unsure / "model.safetensors")
+    tensors["head.bias"][10] = 8.0  # far likelier than it learned to be
+    save_file(tensors, unsure / "model.safetensors")
+    known, every = (runs(Classify(view=view), model=unsure)[1] for view in ("known", "all"))
+    p, labels = probabilities(runs.output(Features(), model=unsure))
+    for metrics, view in ((known, p[:, :10]), (every, p)):
+        found = {name: value for name, value in metrics.items() if name != "density"}
+        assert found == pytest.approx(expected(view, labels, "test"))
+    assert every["test.accuracy"] < known["test.accuracy"]
+    assert every["test.nll"] == known["test.nll"]
+    with pytest.raises(ValueError, match=r"equally many outputs, got \[11, 10\]"):
+        runs(Classify(view="all"), models=[folder, runs.output(runs.small())])
 
 
 @pytest.mark.parametrize("reads", [[], ["model", "models"]])
@@ -204,4 +223,5 @@ def test_a_fresh_network_knows_the_statistics_of_its_training_images(runs):
         "dataset": {"keep": [], "name": "digits"},
         "epochs": 0,
         "shape": [1, 8, 8],
+        "training_flops": 0,
     }
