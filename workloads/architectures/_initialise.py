@@ -7,6 +7,7 @@ and Bengio (2010): "Understanding the difficulty of training deep feedforward ne
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import Literal
 
 import torch
@@ -15,8 +16,16 @@ from torch import nn
 from workloads.randomness import stream
 
 #: ``he``: He normal (fan-in, for ReLU), and a head uniform within 1 / sqrt(fan-in). ``glorot``: Glorot
-#: uniform everywhere. Biases start at zero, batch norm as the identity.
+#: uniform everywhere. Biases start at zero, norms as the identity.
 Initial = Literal["he", "glorot"]
+
+
+class Drawn(nn.Module, ABC):
+    """A module with weights of its own, beside those of its layers, that knows how they are drawn."""
+
+    @abstractmethod
+    def draw(self, draws: torch.Generator) -> None:
+        """Set these weights from ``draws``."""
 
 
 @torch.no_grad()
@@ -38,7 +47,9 @@ def initialise(network: nn.Module, seed: int, initial: Initial = "he") -> None:
                 nn.init.kaiming_normal_(layer.weight, nonlinearity="relu", generator=draws)
             if layer.bias is not None:
                 layer.bias.zero_()
-        elif isinstance(layer, nn.BatchNorm2d):
+        elif isinstance(layer, nn.BatchNorm2d | nn.LayerNorm):
             layer.reset_parameters()
+        elif isinstance(layer, Drawn):
+            layer.draw(stream(seed, "initialise", name))
         elif layer is not network and [*layer.parameters(recurse=False), *layer.buffers(recurse=False)]:
             raise TypeError(f"{name}: there is no rule for the first weights of a {type(layer).__name__}")

@@ -9,8 +9,13 @@ ResNet-20. The paper's own CIFAR networks pad the shortcut with zero channels (o
 from __future__ import annotations
 
 from collections import OrderedDict
+from dataclasses import dataclass
+from typing import ClassVar
 
 from torch import Tensor, nn
+
+from workloads.architectures._layers import GlobalAverage, convolution
+from workloads.architectures.base import Architecture, Shape
 
 
 class Block(nn.Module):
@@ -23,14 +28,7 @@ class Block(nn.Module):
         self.conv2 = nn.Conv2d(after, after, 3, padding=1, bias=False)
         self.norm2 = nn.BatchNorm2d(after)
         self.relu = nn.ReLU(inplace=True)
-        self.shortcut: nn.Module = nn.Identity()
-        if stride != 1 or before != after:
-            self.shortcut = nn.Sequential(
-                OrderedDict(
-                    conv=nn.Conv2d(before, after, 1, stride, bias=False),
-                    norm=nn.BatchNorm2d(after),
-                )
-            )
+        self.shortcut = shortcut(before, after, stride)
 
     def forward(self, maps: Tensor) -> Tensor:
         """Feature maps (N, after, H / stride, W / stride)."""
@@ -39,28 +37,24 @@ class Block(nn.Module):
         return summed
 
 
-class GlobalAverage(nn.Module):
-    """The mean of each feature map; unlike adaptive pooling its gradient is deterministic on every device."""
+def shortcut(before: int, after: int, stride: int) -> nn.Module:
+    """The way beside a block: nothing, or a 1x1 convolution with batch norm where the shape changes."""
+    if stride == 1 and before == after:
+        return nn.Identity()
+    return nn.Sequential(
+        OrderedDict(
+            conv=nn.Conv2d(before, after, 1, stride, bias=False),
+            norm=nn.BatchNorm2d(after),
+        )
+    )
 
-    def forward(self, maps: Tensor) -> Tensor:
-        """Features (N, C) of maps (N, C, H, W)."""
-        return maps.mean((2, 3))
 
-
-def residual(channels: int, width: int, blocks: int) -> tuple[nn.Module, int]:
+def residual(channels: int, width: int, blocks: int) -> tuple[nn.Sequential, int]:
     """A body with ``blocks`` blocks in each stage and its width.
 
     The stages have ``width``, twice and four times as many channels.
     """
-    layers: OrderedDict[str, nn.Module] = OrderedDict(
-        stem=nn.Sequential(
-            OrderedDict(
-                conv=nn.Conv2d(channels, width, 3, padding=1, bias=False),
-                norm=nn.BatchNorm2d(width),
-                relu=nn.ReLU(inplace=True),
-            )
-        )
-    )
+    layers: OrderedDict[str, nn.Module] = OrderedDict(stem=convolution(channels, width, 3))
     before = width
     for stage in range(3):
         after = width * 2**stage
@@ -76,3 +70,23 @@ def residual(channels: int, width: int, blocks: int) -> tuple[nn.Module, int]:
         before = after
     layers["pool"] = GlobalAverage()
     return nn.Sequential(layers), before
+
+
+@dataclass(frozen=True)
+class SmallResidual(Architecture):
+    """Three stages of as many blocks as its kind says, for images from 8x8 up."""
+
+    smallest: ClassVar[int] = 8
+    blocks: ClassVar[int]
+    """Blocks of a stage: n for 6 n + 2 layers."""
+
+    width: int = 16
+    """Channels of the first stage; the others have twice and four times as many."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.width < 1:
+            raise ValueError(f"width must be at least 1, got {self.width}")
+
+    def body(self, shape: Shape) -> tuple[nn.Sequential, int]:
+        return residual(shape[0], self.width, self.blocks)

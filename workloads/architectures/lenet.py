@@ -28,11 +28,11 @@ class Lenet(Architecture):
 
     smallest: ClassVar[int] = 8
 
-    def body(self, shape: Shape) -> tuple[nn.Module, int]:
+    def body(self, shape: Shape) -> tuple[nn.Sequential, int]:
         channels, *sides = shape
         first = FRAME if min(sides) < FRAMED_BELOW else 0
         second = FRAME if min(sides) < PADDED_BELOW else 0
-        height, width = (_pooled(_pooled(side, first), second) for side in sides)
+        height, width = (pooled(pooled(side, first), second) for side in sides)
         layers: OrderedDict[str, nn.Module] = OrderedDict(
             conv1=nn.Conv2d(channels, 6, KERNEL, padding=first),
             relu1=nn.ReLU(inplace=True),
@@ -49,6 +49,6 @@ class Lenet(Architecture):
         return nn.Sequential(layers), 84
 
 
-def _pooled(side: int, padding: int) -> int:
+def pooled(side: int, padding: int) -> int:
     """A side after a convolution and a pooling."""
     return (side + 2 * padding - KERNEL + 1) // 2

@@ -31,7 +31,7 @@ class Mlp(Architecture):
         if any(width < 1 for width in self.hidden):
             raise ValueError(f"hidden must be widths of at least 1, got {list(self.hidden)}")
 
-    def body(self, shape: Shape) -> tuple[nn.Module, int]:
+    def body(self, shape: Shape) -> tuple[nn.Sequential, int]:
         widths = (prod(shape), *self.hidden)
         layers: OrderedDict[str, nn.Module] = OrderedDict(flatten=nn.Flatten())
         for number, (before, after) in enumerate(pairwise(widths), start=1):
