@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -21,4 +21,14 @@ class Criterion(ABC):
 
     @abstractmethod
     def scores(self, network: Network, data: LearningData, seed: int) -> Mapping[str, Tensor]:
-        """A score per prunable weight, by the weight's name, in its shape; the network is left as it was."""
+        """A score per prunable weight, by the weight's name, in its shape; the network is left as it was.
+
+        Weights that are gone already are exactly zero in ``network``; their scores do not count.
+        """
+
+    def rounds(self, sparsity: float) -> Sequence[float]:
+        """The sparsities on the way from a dense network to ``sparsity``, which comes last.
+
+        Each round scores what the one before left. One round, where a criterion does not say otherwise.
+        """
+        return (sparsity,)

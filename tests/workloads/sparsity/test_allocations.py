@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import pytest
@@ -12,9 +13,19 @@ from hypothesis import strategies as st
 from orchestrator.build import build, names
 from workloads.sparsity.base import Allocation
 from workloads.sparsity.erk import Erk, densities
+from workloads.sparsity.given import Given, losses
+from workloads.sparsity.igq import Igq
+from workloads.sparsity.igq import densities as igq_densities
 from workloads.sparsity.uniform import Uniform
 
 ALLOCATIONS = names(Allocation)
+
+
+def named(name, scores):
+    """The allocation of a name, for layers as in ``scores``."""
+    if name == "given":
+        return Given({layer: 1 + place % 3 for place, layer in enumerate(scores)}, most=1)
+    return build(Allocation, name)
 
 
 def scores_of(shapes, seed=0):
@@ -42,7 +53,7 @@ SHAPES = st.lists(
 def test_the_total_is_exact_and_no_layer_is_emptied(name, shapes, sparsity):
     scores = scores_of(shapes)
     wanted = round((1 - sparsity) * sum(score.numel() for score in scores.values()))
-    allocation = build(Allocation, name)
+    allocation = named(name, scores)
     if wanted < len(scores):
         with pytest.raises(ValueError, match="at least one weight of each layer"):
             allocation.masks(scores, sparsity)
@@ -56,13 +67,14 @@ def test_the_total_is_exact_and_no_layer_is_emptied(name, shapes, sparsity):
 @pytest.mark.parametrize("name", ALLOCATIONS)
 def test_each_layer_keeps_its_largest_scores(name):
     scores = scores_of([(30, 20), (20, 10), (10, 5)])
-    for layer, mask in build(Allocation, name).masks(scores, 0.8).items():
+    for layer, mask in named(name, scores).masks(scores, 0.8).items():
         assert scores[layer][mask].min() > scores[layer][~mask].max()
 
 
 @pytest.mark.parametrize("name", ALLOCATIONS)
 def test_no_sparsity_keeps_everything(name):
-    assert all(mask.all() for mask in build(Allocation, name).masks(scores_of([(3, 4), (2, 3)]), 0).values())
+    scores = scores_of([(3, 4), (2, 3)])
+    assert all(mask.all() for mask in named(name, scores).masks(scores, 0).values())
 
 
 @pytest.mark.parametrize("name", ALLOCATIONS)
@@ -70,7 +82,7 @@ def test_weights_that_are_gone_are_kept_last(name):
     scores = scores_of([(30, 20), (20, 10)])
     gone = {layer: torch.arange(score.numel()).view(score.shape) % 3 == 0 for layer, score in scores.items()}
     marked = {layer: score.masked_fill(gone[layer], -math.inf) for layer, score in scores.items()}
-    for layer, mask in build(Allocation, name).masks(marked, 0.9).items():
+    for layer, mask in named(name, marked).masks(marked, 0.9).items():
         assert not (mask & gone[layer]).any()
 
 
@@ -86,7 +98,7 @@ def test_a_score_that_is_no_number_is_refused_with_its_layer(name):
     scores = scores_of([(3, 4), (5, 5)])
     scores["layer1"][2, 2] = math.nan
     with pytest.raises(ValueError, match="NaN in layer1"):
-        build(Allocation, name).masks(scores, 0.5)
+        named(name, scores).masks(scores, 0.5)
 
 
 def test_uniform_keeps_the_same_share_of_each_layer():
@@ -190,3 +202,86 @@ def test_erk_without_power_is_uniform():
 def test_a_negative_power_is_refused():
     with pytest.raises(ValueError, match="power must not be negative"):
         Erk(power=-1)
+
+
+# 1 / (1 + F N) with F = 3.74547e-6, computed for ResNet-18 as above at a density of 0.2.
+QUOTAS = {
+    "conv1": 0.9936,
+    **dict.fromkeys(("layer1.0.conv1", "layer1.1.conv2"), 0.8787),
+    "layer2.0.conv1": 0.7836,
+    **dict.fromkeys(("layer2.0.conv2", "layer2.1.conv1"), 0.6442),
+    "layer3.0.conv1": 0.4752,
+    "layer3.1.conv2": 0.3116,
+    "layer4.0.conv1": 0.1846,
+    "layer4.1.conv2": 0.1017,
+    "layer2.0.shortcut": 0.9702,
+    "layer3.0.shortcut": 0.8907,
+    "layer4.0.shortcut": 0.6707,
+    "fc": 0.9812,
+}
+
+
+def test_igq_gives_the_published_quotas_of_resnet18():
+    found = igq_densities({name: math.prod(shape) for name, shape in resnet18().items()}, 0.8)
+    assert {name: round(found[name], 4) for name in QUOTAS} == QUOTAS
+
+
+def test_igq_keeps_a_smaller_share_of_a_larger_layer():
+    assert list(Igq().kept(scores_of([(10, 10)] * 3), 0.8).values()) == [20, 20, 20]
+    # With f = F * 10,000: 1 / (1 + f) + 3 / (1 + 3 f) = 2, so 6 f^2 + 2 f - 2 = 0.
+    factor = (-2 + math.sqrt(52)) / 12
+    kept = Igq().kept(scores_of([(100, 100), (100, 300)]), 0.5)
+    assert kept == {"layer0": round(10_000 / (1 + factor)), "layer1": round(30_000 / (1 + 3 * factor))}
+
+
+SIZES = {"a": 100, "b": 100, "c": 200}
+
+
+def test_given_ratios_are_scaled_to_the_total():
+    # (1 * 100 + 2 * 100 + 0.5 * 200) * factor = 0.5 * 400, so the factor is 0.5
+    found = losses({"a": 1, "b": 2, "c": 0.5}, SIZES, 0.5, most=1)
+    assert found == pytest.approx({"a": 0.5, "b": 1, "c": 0.25})
+    scores = {name: torch.arange(float(size)) for name, size in SIZES.items()}
+    kept = Given({"a": 1, "b": 2, "c": 0.5}, most=1).kept(scores, 0.5)
+    assert kept == {"a": 49, "b": 1, "c": 150}  # no layer is emptied
+
+
+def test_given_ratios_stop_at_most_and_the_other_layers_make_up_for_it():
+    found = losses({"a": 1, "b": 2, "c": 0.5}, SIZES, 0.5, most=0.8)
+    # b stops at 0.8; (100 + 0.5 * 200) * factor = 200 - 80
+    assert found == pytest.approx({"a": 0.6, "b": 0.8, "c": 0.3})
+
+
+def test_a_layer_with_the_ratio_zero_stays_dense():
+    scores = {name: torch.arange(float(size)) for name, size in SIZES.items()}
+    assert Given({"a": 0, "b": 1, "c": 1}).kept(scores, 0.6) == {"a": 100, "b": 20, "c": 40}
+    with pytest.raises(
+        ValueError, match=r"sparsity must be at most 0\.735 with these ratios and most: 0\.98, got 0\.8"
+    ):
+        Given({"a": 0, "b": 1, "c": 1}).kept(scores, 0.8)
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    ratios=st.lists(st.floats(0.01, 10), min_size=3, max_size=3),
+    sparsity=st.floats(0, 0.98),
+    most=st.sampled_from([0.98, 1.0]),
+)
+def test_given_ratios_keep_their_order_their_limit_and_the_total(ratios, sparsity, most):
+    wanted = dict(zip(SIZES, ratios, strict=True))
+    found = losses(wanted, SIZES, sparsity, most)
+    assert sum(found[name] * size for name, size in SIZES.items()) == pytest.approx(sparsity * 400, abs=1e-6)
+    assert all(0 <= share <= most for share in found.values())
+    by_ratio = sorted(SIZES, key=wanted.__getitem__)
+    assert all(found[low] <= found[high] for low, high in itertools.pairwise(by_ratio))
+
+
+def test_given_ratios_name_every_layer_of_the_network_and_are_not_negative():
+    scores = {"body.hidden1.weight": torch.ones(3), "head.weight": torch.ones(3)}
+    assert Given({"hidden1": 1, "head": 1}).kept(scores, 0.5) == {"body.hidden1.weight": 2, "head.weight": 1}
+    with pytest.raises(ValueError, match=r"name the layers of the network, hidden1, head; got \['head'\]"):
+        Given({"head": 1}).kept(scores, 0.5)
+    with pytest.raises(ValueError, match="ratios must not be negative, got -1 for head"):
+        Given({"head": -1})
+    with pytest.raises(ValueError, match=r"most must be in \(0, 1\], got 0"):
+        Given(most=0)
