@@ -1,4 +1,9 @@
-"""What every optimizer promises."""
+"""What every optimizer promises.
+
+A weight at zero whose gradients are zero must stay exactly zero, and so must what is remembered of it: the
+training loop keeps the weights that a mask removes at zero by their gradients alone. So of torch's optimizers
+Muon (Jordan et al., 2024) has no place here, whose steps mix the weights of a layer; LARS is not in torch.
+"""
 
 from __future__ import annotations
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
+from workloads.schedules._anneal import half_cosine
 from workloads.schedules.base import Schedule
 
 
@@ -26,5 +26,4 @@ class Cosine(Schedule):
     def factor(self, progress: float) -> float:
         if progress < self.warmup:
             return progress / self.warmup
-        left = (progress - self.warmup) / (1 - self.warmup)
-        return self.floor + (1 - self.floor) * (1 + math.cos(math.pi * left)) / 2
+        return half_cosine(1.0, self.floor, (progress - self.warmup) / (1 - self.warmup))

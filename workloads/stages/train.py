@@ -53,12 +53,16 @@ class Train(TorchStage):
     sparsify: Sparsify = field(default_factory=Fixed)
     augmentation: Augmentation = field(default_factory=NoAugmentation, metadata=LATER)
     averaging: Averaging = field(default_factory=Last, metadata=LATER)
+    clip_norm: float | None = field(default=None, metadata=LATER)
+    """The length that the gradient of all weights together is cut to in each step; None: as long as it is."""
 
     def __post_init__(self) -> None:
         if self.epochs < 1:
             raise ValueError(f"epochs must be at least 1, got {self.epochs}")
         if self.batch_size < 1:
             raise ValueError(f"batch_size must be at least 1, got {self.batch_size}")
+        if self.clip_norm is not None and not self.clip_norm > 0:
+            raise ValueError(f"clip_norm must be positive, got {self.clip_norm}")
         if self.augmentation.mixes and not self.objective.soft:
             raise ValueError(
                 f"an augmentation that mixes labels needs an objective with soft targets (cross_entropy), "
@@ -103,6 +107,7 @@ class Train(TorchStage):
             self.sparsify,
             self.augmentation,
             self.averaging,
+            self.clip_norm,
         )
         host = Host(space.device, space.scratch, space.checkpoint, space.progress)
         started = time.perf_counter()

@@ -51,6 +51,7 @@ class Recipe:
     sparsify: Sparsify
     augmentation: Augmentation = field(default_factory=NoAugmentation)
     averaging: Averaging = field(default_factory=Last)
+    clip_norm: float | None = None
 
 
 class Checkpoint(Protocol):
@@ -216,6 +217,8 @@ def _step(recipe: Recipe, state: State, batch: Batch) -> Tensor:
         gradients = {name: gradient.clone() for name, gradient in gradients.items()}
     if not changes or sparsify.after_step:
         state.mask_gradients()
+        if recipe.clip_norm is not None:
+            state.clip_gradients(recipe.clip_norm)
         state.optimizer.step()
     if changes:
         _rewire(recipe, state, batch, gradients)

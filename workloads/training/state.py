@@ -104,6 +104,11 @@ class State:
         for name, value in learning.weights.items():
             torch.mul(value, masks[name], out=weights[name])
 
+    def clip_gradients(self, norm: float) -> None:
+        """Scale all gradients down to the common length ``norm`` where they are longer."""
+        moved = [weight for group in self.optimizer.param_groups for weight in group["params"]]
+        torch.nn.utils.clip_grad_norm_(moved, norm)
+
     def save(self, folder: Path) -> None:
         """Write all of it into ``folder``."""
         content = {

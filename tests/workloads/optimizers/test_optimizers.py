@@ -8,6 +8,7 @@ from torch import nn
 
 from orchestrator.build import build, names
 from workloads.optimizers.adam import Adam
+from workloads.optimizers.adamw import AdamW
 from workloads.optimizers.base import Optimizer
 from workloads.optimizers.sgd import Sgd
 
@@ -86,6 +87,37 @@ def test_the_first_step_of_adam_has_the_length_of_the_rate():
     assert weight.tolist() == pytest.approx([0.99, 1.01], abs=1e-5)
 
 
+def test_adamw_shrinks_the_weight_before_it_steps_and_adam_adds_the_decay_to_the_gradient():
+    moved = []
+    for optimizer in (AdamW(lr=0.01, weight_decay=0.5), Adam(lr=0.01, weight_decay=0.5)):
+        weight = nn.Parameter(torch.tensor([2.0]))
+        torch_optimizer = optimizer.build([weight])
+        weight.grad = torch.tensor([-0.5])
+        torch_optimizer.step()
+        moved.append(weight.item())
+    # AdamW: 2 * (1 - 0.01 * 0.5) + 0.01; Adam: the gradient -0.5 + 0.5 * 2 is positive, so 2 - 0.01.
+    assert moved == pytest.approx([2.0, 1.99], abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("lean", "plain"),
+    [
+        (Sgd(lr=0.1, momentum=0.9), lambda weights: torch.optim.SGD(weights, 0.1, 0.9, 0, 5e-4, True)),
+        (
+            Sgd(lr=0.1, momentum=0.0, nesterov=False),
+            lambda weights: torch.optim.SGD(weights, 0.1, weight_decay=5e-4),
+        ),
+        (Adam(), lambda weights: torch.optim.Adam(weights)),
+        (AdamW(), lambda weights: torch.optim.AdamW(weights)),
+    ],
+)
+def test_ten_steps_are_those_of_plain_torch(lean, plain):
+    weights = [nn.Parameter(torch.linspace(-1, 1, 37)) for _ in range(2)]
+    for weight, optimizer in zip(weights, (lean.build(weights[:1]), plain(weights[1:])), strict=True):
+        take_steps(optimizer, weight, 10)
+    assert torch.allclose(weights[0], weights[1], rtol=1e-5, atol=1e-6)
+
+
 @pytest.mark.parametrize(
     ("data", "rule"),
     [
@@ -97,6 +129,7 @@ def test_the_first_step_of_adam_has_the_length_of_the_rate():
         ({"name": "adam", "betas": [0.9, 1]}, "betas must be in"),
         ({"name": "adam", "epsilon": 0}, "epsilon must be positive"),
         ({"name": "adam", "weight_decay": -1}, "weight_decay must not be negative"),
+        ({"name": "adamw", "lr": 0}, "lr must be positive"),
     ],
 )
 def test_a_value_out_of_range_is_refused_with_the_rule(data, rule):
