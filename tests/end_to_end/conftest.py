@@ -40,7 +40,7 @@ class Sweep:
     def run(self, command: str, *options: str, store: str = "results", code: int = 0) -> tuple[str, str]:
         """What the command prints: stdout, stderr."""
         process = self.start(command, *options, store=store)
-        out, err = process.communicate(timeout=240)
+        out, err = process.communicate(timeout=500)
         assert process.returncode == code, err
         return out, err
 

@@ -66,7 +66,7 @@ def saved_steps(long, store):
 
 def wait_for_progress(long, store, process, share):
     """Wait until ``share`` of the steps are done and saved; the steps in all and the newest saved one."""
-    until = time.monotonic() + 120
+    until = time.monotonic() + 500
     while time.monotonic() < until:
         assert process.poll() is None, process.stderr.read()
         done, total = progress_of(long, store)
@@ -101,7 +101,7 @@ def test_a_kill_costs_at_most_a_checkpoint_interval(sweep, undisturbed, victim):
     if victim == "worker":
         (worker,) = working(process.pid)
         os.kill(worker, signal.SIGKILL)
-        _, said = process.communicate(timeout=240)
+        _, said = process.communicate(timeout=500)
         assert process.returncode == 0, said
     else:
         below = children_of(process.pid)

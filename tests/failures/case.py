@@ -62,7 +62,7 @@ class Driver:
     process: Any
     said: Path
 
-    def end(self, seconds: float = 120.0) -> Said:
+    def end(self, seconds: float = 500.0) -> Said:
         """Wait for its end; what it said."""
         if isinstance(self.process, subprocess.Popen):
             code = self.process.wait(seconds)
@@ -224,7 +224,7 @@ class Case:
 COMMANDS: Sequence[str] = ("run", "plan", "status", "report", "show")
 
 
-def until(condition: Callable[[], Any], seconds: float = 60.0) -> Any:
+def until(condition: Callable[[], Any], seconds: float = 240.0) -> Any:
     """Wait for ``condition``; what it comes to."""
     end = time.monotonic() + seconds
     while not (found := condition()):

@@ -297,7 +297,7 @@ def is_right(folder):
 
 
 def test_two_drivers_share_a_plan_and_do_little_twice(two_drivers, folder):
-    said = [process.communicate(timeout=120)[0].split() for process in two_drivers]
+    said = [process.communicate(timeout=500)[0].split() for process in two_drivers]
     assert [line[:2] for line in said] == [[str(STAGES), "0"]] * 2
     assert is_right(folder)
     runs = Counter(numbers_left(folder))
@@ -312,7 +312,7 @@ def test_a_driver_finishes_what_a_killed_one_left(two_drivers, folder):
         time.sleep(0.01)
     first, second = two_drivers
     first.send_signal(signal.SIGKILL)
-    said = second.communicate(timeout=120)[0].split()
+    said = second.communicate(timeout=500)[0].split()
     assert said[:2] == [str(STAGES), "0"]
     assert is_right(folder)
     runs = Counter(numbers_left(folder))
