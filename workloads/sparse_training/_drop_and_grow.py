@@ -64,11 +64,12 @@ class DropAndGrow(Sparsify):
         """What `growth` looks at, by name: the gradients, where a method does not say otherwise."""
         return gradients
 
-    def exchange(self, masks: Masks, fraction: float, memory: Memory) -> Exchange:
+    def exchange(self, masks: Masks, moment: Moment, memory: Memory) -> Exchange:
         """How many connections each layer drops and grows, where a method does not say otherwise.
 
-        The same ``fraction`` of each layer, rounded down; a full layer is left alone.
+        The same `fraction` of each layer, rounded down; a full layer is left alone.
         """
+        fraction = self.fraction(moment.step, moment.steps)
         dropped = {name: replaced(mask, fraction) for name, mask in masks.items()}
         return dropped, dropped
 
@@ -109,7 +110,7 @@ class DropAndGrow(Sparsify):
         moment: Moment,
         memory: Memory,
     ) -> Masks:
-        dropped, grown = self.exchange(masks, self.fraction(moment.step, moment.steps), memory)
+        dropped, grown = self.exchange(masks, moment, memory)
         signals = self.signals(gradients, memory)
         changed = {}
         for name, mask in masks.items():
