@@ -10,7 +10,9 @@ from workloads.augmentations.base import Augmentation
 from workloads.augmentations.compose import Compose
 from workloads.augmentations.cutmix import CutMix
 from workloads.augmentations.mixup import Mixup
+from workloads.objectives.adversarial import Adversarial
 from workloads.randomness import derive
+from workloads.stages.train import Train
 
 EVERY = names(Augmentation)
 MIXING = tuple(name for name in EVERY if build(Augmentation, name).mixes)
@@ -126,6 +128,13 @@ def test_a_chain_mixes_where_one_of_its_steps_does():
     assert torch.equal(targets, expected)
     with pytest.raises(ValueError, match="steps may hold one augmentation that mixes labels, got 2"):
         Compose((Mixup(), CutMix()))
+
+
+@pytest.mark.parametrize("augmentation", [Mixup(), Compose((CutMix(),))], ids=["mixup", "chain"])
+def test_mixed_labels_are_refused_where_the_objective_takes_none(augmentation):
+    Train(seed=0, epochs=1, augmentation=augmentation)
+    with pytest.raises(ValueError, match="mixes labels needs an objective with soft targets"):
+        Train(seed=0, epochs=1, augmentation=augmentation, objective=Adversarial())
 
 
 @pytest.mark.parametrize(
