@@ -17,10 +17,16 @@ SplitName = Literal["train", "validation", "test"]
 
 @dataclass(frozen=True)
 class Split:
-    """Images (N, C, H, W) as uint8 with labels (N,) as int64 in [0, classes)."""
+    """Images (N, C, H, W) as uint8 with labels (N,) as int64 in [0, classes).
+
+    The images may be mapped from a file, and then be more than memory holds: whoever takes them does so a
+    part at a time, and never writes to them.
+    """
 
     images: Tensor
     labels: Tensor
+    digest: str = ""
+    """The sha256 of the content where it was computed when the images were made, else empty."""
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -53,6 +59,15 @@ class Dataset(ABC):
     def classes(self) -> int:
         """How many classes its labels name; 0 for a set without labels (all labels are then 0)."""
 
+    @property
+    def concepts(self) -> frozenset[str]:
+        """What its images show, in words that other sets use too; a hook, empty where that is not known.
+
+        That is the names of the classes, and broader ones that are classes elsewhere: a set with Persian cats
+        says ``cat``. Sets with a common word are no out-of-distribution test of each other.
+        """
+        return frozenset()
+
     @abstractmethod
     def load(self, split: SplitName, shape: Shape | None) -> Split:
         """The images of one split.
@@ -73,4 +88,5 @@ class Dataset(ABC):
     def view(self, split: SplitName, shape: Shape) -> Split:
         """One split as a network with input ``shape`` sees it: antialiased resize, grey or colour."""
         found = self.load(split, shape)
-        return Split(seen_by(found.images, shape), found.labels)
+        images = seen_by(found.images, shape)
+        return found if images is found.images else Split(images, found.labels)

@@ -38,6 +38,10 @@ class Digits(Dataset):
     def classes(self) -> int:
         return len(self.keep) or CLASSES
 
+    @property
+    def concepts(self) -> frozenset[str]:
+        return frozenset(str(digit) for digit in self.keep or range(CLASSES))
+
     def load(self, split: SplitName, shape: Shape | None) -> Split:
         found = _splits()[split]
         if not self.keep:
