@@ -12,8 +12,13 @@ from orchestrator.stage import Stop
 from workloads.architectures.mlp import Mlp
 from workloads.architectures.resnet8 import Resnet8
 from workloads.attacks.pgd import Pgd
+from workloads.averaging.cigl import Cigl
+from workloads.averaging.ema import Ema
+from workloads.averaging.moon import Moon
+from workloads.averaging.swa import Swa
 from workloads.datasets.digits import Digits
 from workloads.objectives.adversarial import Adversarial
+from workloads.objectives.unknown_aware import UnknownAware
 from workloads.optimizers.adam import Adam
 from workloads.optimizers.sgd import Sgd
 from workloads.pruning.magnitude import Magnitude
@@ -74,6 +79,15 @@ RECIPES = {
     "rigl": {"architecture": Resnet8(width=4), "sparsify": Rigl(sparsity=0.8, interval=4)},
     "set": {"sparsify": Set(sparsity=0.5, interval=3)},
     "adversarial": {"objective": Adversarial(attack=Pgd(epsilon=0.1, steps=2), mix=0.5)},
+    "swa": {"averaging": Swa(begin=0.4), "architecture": Resnet8(width=4)},
+    "ema": {"averaging": Ema(decay=0.8)},
+    "cigl": {"averaging": Cigl(begin=0.4), "sparsify": Rigl(sparsity=0.8, interval=4)},
+    "moon": {
+        "architecture": Mlp(hidden=(30,), unknown_outputs=1),
+        "objective": UnknownAware(),
+        "averaging": Moon(begin=0.5, snapshots="ten_per_epoch", batch_norm="objective"),
+        "sparsify": Set(sparsity=0.5, interval=3, end=0.5),
+    },
 }
 
 
