@@ -69,7 +69,9 @@ class Prune(TorchStage):
         }
         given = [name for name, amount in amounts.items() if amount is not None]
         if len(given) != 1:
-            raise ValueError(f"exactly one of {', '.join(amounts)} must be given, got {given}")
+            raise ValueError(
+                f"exactly one of sparsity, fraction, fractions and pattern must be given, got {given}"
+            )
         shares = {"sparsity": self.sparsity, "fraction": self.fraction, **(self.fractions or {})}
         for name, share in shares.items():
             if share is not None and not 0 <= share < 1:

@@ -55,12 +55,20 @@ class Train(TorchStage):
     averaging: Averaging = field(default_factory=Last, metadata=LATER)
     clip_norm: float | None = field(default=None, metadata=LATER)
     """The length that the gradient of all weights together is cut to in each step; None: as long as it is."""
+    start_at: int = field(default=0, metadata=LATER)
+    """The step of the schedule it begins with, as if the ones before were done: a rewound network goes on."""
+    stop_at: int | None = field(default=None, metadata=LATER)
+    """The step of the schedule before which it ends: what a lottery ticket is rewound to. None: the last."""
 
     def __post_init__(self) -> None:
         if self.epochs < 1:
             raise ValueError(f"epochs must be at least 1, got {self.epochs}")
         if self.batch_size < 1:
             raise ValueError(f"batch_size must be at least 1, got {self.batch_size}")
+        if self.start_at < 0:
+            raise ValueError(f"start_at must not be negative, got {self.start_at}")
+        if self.stop_at is not None and self.stop_at <= self.start_at:
+            raise ValueError(f"stop_at must be above start_at, {self.start_at}, got {self.stop_at}")
         if self.clip_norm is not None and not self.clip_norm > 0:
             raise ValueError(f"clip_norm must be positive, got {self.clip_norm}")
         if self.augmentation.mixes and not self.objective.soft:
@@ -108,6 +116,8 @@ class Train(TorchStage):
             self.augmentation,
             self.averaging,
             self.clip_norm,
+            self.start_at,
+            self.stop_at,
         )
         host = Host(space.device, space.scratch, space.checkpoint, space.progress)
         started = time.perf_counter()
@@ -118,7 +128,7 @@ class Train(TorchStage):
             trained.masks,
             before.architecture,
             dataset,
-            before.epochs + self.epochs,
+            before.epochs + trained.epochs,
             before.training_flops + trained.flops,
         )
         after.publish(space.output)
@@ -138,7 +148,7 @@ class Train(TorchStage):
                 f"the topology changed {trained.updates} times in this training of {trained.steps} steps; "
                 f"fewer than {FEW_UPDATES} changes hardly tell dynamic from static sparse training"
             )
-        if trained.averaged == 1:
+        if self.averaging.begins < 1 and trained.averaged < 2:  # noqa: PLR2004 - a mean takes two
             space.warnings.append(
-                "the averaging window holds the weights of one moment only: nothing was averaged"
+                f"the averaging window held the weights of {trained.averaged} moments: nothing was averaged"
             )

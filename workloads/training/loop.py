@@ -52,6 +52,10 @@ class Recipe:
     augmentation: Augmentation = field(default_factory=NoAugmentation)
     averaging: Averaging = field(default_factory=Last)
     clip_norm: float | None = None
+    begin: int = 0
+    """The step of the schedule that comes first: the ones before count as done."""
+    end: int | None = None
+    """The step before which it ends; None: all steps of all epochs."""
 
 
 class Checkpoint(Protocol):
@@ -102,6 +106,8 @@ class Trained:
     """Steps of the whole training."""
     steps_here: int
     """Steps taken since the last interruption."""
+    epochs: int
+    """Epochs that were begun."""
     batch_size: int
     """Images of one step."""
     metrics: Mapping[str, float]
@@ -112,15 +118,21 @@ def train(recipe: Recipe, network: Network, masks: Masks, data: LearningData, ho
 
     Raises:
         RuntimeError: the loss of a step was not finite; names epoch and step.
+        ValueError: it would begin or end outside of its steps.
     """
     batches = Batches.of(data.train, recipe.batch_size, recipe.seed, host.device)
     steps = recipe.epochs * batches.per_epoch
+    end = steps if recipe.end is None else recipe.end
+    if not recipe.begin < end <= steps:
+        raise ValueError(
+            f"a training of {steps} steps must begin before it ends, got {recipe.begin} to {end}"
+        )
     state = _begin(recipe, network, masks, batches.per_epoch, host)
     first = state.step
     meter = Meter(network)
     look_every = -(-recipe.epochs // LOOKS)
     network.train()
-    for taken in batches.steps(first, steps):
+    for taken in batches.steps(first, end):
         epoch, place = divmod(state.step, batches.per_epoch)
         batch = _batch(recipe, batches, taken, state.step, network.classes)
         masks, dense = state.masks, recipe.sparsify.dense_gradient(state.step, steps)
@@ -130,18 +142,20 @@ def train(recipe: Recipe, network: Network, masks: Masks, data: LearningData, ho
         state.step += 1
         metrics: dict[str, float] = {}
         if place + 1 == batches.per_epoch:
-            metrics["train.loss"] = _mean_loss(state.losses, epoch)
+            metrics["train.loss"] = _mean_loss(state.losses, epoch, recipe.begin, end)
             _review(recipe, state, data, steps)
-            if (epoch + 1) % look_every == 0 and state.step < steps:
+            if (epoch + 1) % look_every == 0 and state.step < end:
                 metrics |= validated(network, data.validation)
         if recipe.averaging.due(state.step, steps, batches.per_epoch):
             _take(recipe, state, batch.seed)
         if host.checkpoint.due():
             _save(state, host)
-        host.progress(state.step, steps, **metrics)
+        host.progress(state.step, end, **metrics)
     if state.averaged:
         _keep_average(recipe, state, batches, data)
-    final = {"train.loss": _mean_loss(state.losses, recipe.epochs - 1)} | validated(network, data.validation)
+    last = (end - 1) // batches.per_epoch
+    final = {"train.loss": _mean_loss(state.losses, last, recipe.begin, end)}
+    final |= validated(network, data.validation)
     final |= recipe.sparsify.report(state.masks, state.topology)
     return Trained(
         network,
@@ -150,7 +164,8 @@ def train(recipe: Recipe, network: Network, masks: Masks, data: LearningData, ho
         state.averaged,
         state.flops,
         steps,
-        steps - first,
+        end - first,
+        -(-end // batches.per_epoch) + (-recipe.begin // batches.per_epoch),
         batches.size,
         final,
     )
@@ -177,6 +192,7 @@ def _begin(recipe: Recipe, network: Network, masks: Masks, per_epoch: int, host:
         state.restore(found[1])
     else:
         state.adopt(recipe.sparsify.start(network, masks, seed))
+        state.step = recipe.begin
     return state
 
 
@@ -258,7 +274,7 @@ def _keep_average(recipe: Recipe, state: State, batches: Batches, data: Learning
     elif recipe.averaging.batch_norm == "objective":
         with new_statistics(state.network) as needed:
             # The last epoch once more, from which nothing is learned.
-            first = state.step - batches.per_epoch
+            first = max(0, state.step - batches.per_epoch)
             for step, taken in enumerate(batches.steps(first, state.step) if needed else (), start=first):
                 batch = _batch(recipe, batches, taken, step, state.network.classes)
                 recipe.objective.loss(state.network, batch, dict(state.memory))
@@ -269,14 +285,20 @@ def _precision(device: torch.device) -> AbstractContextManager[object]:
     return torch.autocast("cuda", torch.bfloat16) if device.type == "cuda" else nullcontext()
 
 
-def _mean_loss(losses: Tensor, epoch: int) -> float:
-    """The mean loss of an epoch; the one place where the loop waits for the device."""
-    values = losses.double().cpu()
+def _mean_loss(losses: Tensor, epoch: int, begin: int, end: int) -> float:
+    """The mean loss of an epoch's steps from ``begin`` to before ``end``, counted over all epochs.
+
+    This is the one place where the loop waits for the device.
+    """
+    before = epoch * len(losses)
+    first = max(begin - before, 0)
+    values = losses[first : end - before].double().cpu()
     if not values.isfinite().all():
         place = int((~values.isfinite()).nonzero()[0])
+        step = first + place + 1
         raise RuntimeError(
             f"the loss must stay finite, got {values[place]:g} in epoch {epoch + 1} at step "
-            f"{epoch * len(values) + place + 1} (step {place + 1} of the epoch); try a smaller learning rate"
+            f"{before + step} (step {step} of the epoch); try a smaller learning rate"
         )
     return float(values.mean())
 

@@ -11,6 +11,9 @@ from workloads.architectures.resnet8 import Resnet8
 from workloads.datasets.digits import Digits
 from workloads.pruning.magnitude import Magnitude
 from workloads.pruning.random import Random
+from workloads.pruning.synflow import Synflow
+from workloads.randomness import stream
+from workloads.sparsity.given import Given
 from workloads.sparsity.uniform import Uniform
 from workloads.stages.initialise import Initialise
 from workloads.stages.prune import Prune
@@ -120,23 +123,105 @@ def test_batch_norm_statistics_are_kept_or_made_anew_from_the_training_images(ru
     assert changed
     assert all("running_" in name or "num_batches" in name for name in changed)
     assert all(torch.equal(keep[name], before[name]) for name in running)
-    # By hand, for the first norm: statistics of the pruned first convolution over whole batches of 512.
-    images = Digits().learning().train.images[:1024].float() / 255
+    # By hand, for the first norm: statistics of the pruned first convolution over two batches of 512.
+    images = Digits().learning().train.images
+    images = images[torch.randperm(len(images), generator=stream(0, "batch norm"))[:1024]].float() / 255
     normalised = (images - before["mean"][:, None, None]) / before["std"][:, None, None]
     maps = torch.nn.functional.conv2d(normalised, clean["body.stem.conv.weight"], padding=1)
     assert torch.allclose(clean["body.stem.norm.running_mean"], maps.mean((0, 2, 3)), atol=1e-5)
 
 
 def test_layers_that_hang_by_one_weight_are_named(runs, trained):
-    space, _ = runs(Prune(criterion=Magnitude(), fractions={"head": 0.999}), model=trained)
+    space, metrics = runs(Prune(criterion=Magnitude(), fractions={"head": 0.999}), model=trained)
     assert space.warnings == ["pruning left a single weight in head"]
+    assert metrics["single_weight_layers"] == 1
+
+
+def test_a_criterion_that_wants_rounds_gets_them_and_is_told_apart_from_one_that_does_not(runs, trained):
+    kept_by = {}
+    for rounds in (1, 20):
+        stage = Prune(criterion=Synflow(iterations=rounds), sparsity=0.95)
+        space, metrics = runs(stage, model=trained)
+        assert metrics["density"] == 111 / SIZE
+        kept_by[rounds] = opened(space.output)[1]["body.hidden1.weight"]
+    assert not torch.equal(kept_by[1], kept_by[20])
+
+
+@pytest.mark.parametrize("amounts", [{"fractions": {"head": 0.5}}, {"pattern": "2:4"}])
+def test_rounds_need_a_sparsity_or_a_fraction(amounts):
+    with pytest.raises(ValueError, match=r"in rounds needs sparsity or fraction, got \w+ with Synflow"):
+        Prune(criterion=Synflow(), **amounts)
+
+
+def test_ratios_that_another_stage_found_spread_the_sparsity(runs, trained, tmp_path):
+    (tmp_path / "ratios.json").write_text('{"hidden1": 1, "head": 0.5}')
+    stage = Prune(criterion=Magnitude(), sparsity=0.5, allocation=Given())
+    stage.check(["model", "ratios"])
+    # (1920 + 0.5 * 300) * factor = 1110, so hidden1 loses 1029.6 and head 80.4 weights
+    assert kept(runs.output(stage, model=trained, ratios=tmp_path)) == {
+        "body.hidden1.weight": 1920 - 1030,
+        "head.weight": 300 - 80,
+    }
 
 
 @pytest.mark.parametrize(
-    "amounts", [{}, {"sparsity": 0.5, "fraction": 0.2}, {"fraction": 0.2, "fractions": {}}]
+    ("allocation", "reads", "how"),
+    [
+        (Given(), ["model"], "Given without"),
+        (Given({"head": 1}), ["model", "ratios"], "Given with"),
+        (Uniform(), ["model", "ratios"], "Uniform with"),
+    ],
+)
+def test_ratios_are_read_where_and_only_where_they_are_needed(allocation, reads, how):
+    with pytest.raises(ValueError, match=f"if and only if .* got {how} the role ratios"):
+        Prune(criterion=Magnitude(), sparsity=0.5, allocation=allocation).check(reads)
+
+
+def test_a_pattern_keeps_two_of_four_inputs_and_names_the_layers_it_does_not_fit(runs, trained):
+    space, metrics = runs(Prune(criterion=Magnitude(), pattern="2:4"), model=trained)
+    tensors, before = opened(space.output)[0], opened(trained)[0]
+    assert kept(space.output) == {"body.hidden1.weight": 64 * 30 // 2, "head.weight": 300}
+    groups, were = (named["body.hidden1.weight"].view(30, 16, 4).abs() for named in (tensors, before))
+    assert torch.equal((groups > 0).sum(-1), torch.full((30, 16), 2))
+    assert torch.equal(groups.sum(-1), were.topk(2).values.sum(-1))
+    assert space.warnings == ["head stayed dense: the inputs are no multiple of what 2:4 groups"]
+    assert metrics["density"] == (960 + 300) / SIZE
+
+
+def test_a_shuffled_pruning_keeps_the_counts_of_each_layer_and_the_values_at_the_new_places(runs, trained):
+    plain, mixed = (
+        runs.output(Prune(criterion=Magnitude(), sparsity=0.9, shuffle=shuffle, seed=3), model=trained)
+        for shuffle in (False, True)
+    )
+    assert kept(plain) == kept(mixed)
+    tensors, masks = opened(mixed)
+    before, _ = opened(trained)
+    for name, mask in masks.items():
+        assert not torch.equal(mask, opened(plain)[1][name])
+        assert torch.equal(tensors[name], torch.where(mask, before[name], 0.0))
+
+
+def test_shuffling_a_sparse_network_needs_values_for_all_weights(runs, trained):
+    sparse = runs.output(Prune(criterion=Magnitude(), sparsity=0.5), model=trained)
+    stage = Prune(criterion=Magnitude(), sparsity=0.9, shuffle=True)
+    with pytest.raises(ValueError, match="shuffle needs a dense network, or values for all weights"):
+        runs(stage, model=sparse)
+    assert sum(kept(runs.output(stage, model=sparse, weights=trained)).values()) == 222
+
+
+@pytest.mark.parametrize(
+    "amounts",
+    [
+        {},
+        {"sparsity": 0.5, "fraction": 0.2},
+        {"fraction": 0.2, "fractions": {}},
+        {"pattern": "2:4", "fraction": 0},
+    ],
 )
 def test_exactly_one_amount_is_given(amounts):
-    with pytest.raises(ValueError, match="exactly one of sparsity, fraction and fractions"):
+    with pytest.raises(
+        ValueError, match="exactly one of sparsity, fraction, fractions and pattern must be given, got"
+    ):
         Prune(criterion=Magnitude(), **amounts)
 
 
