@@ -85,7 +85,7 @@ def test_an_average_of_one_moment_is_said_to_be_none(runs):
     space, metrics = runs(runs.small(averaging=Moon()))
     assert metrics["averaged"] == 1
     assert space.warnings == [
-        "the averaging window holds the weights of one moment only: nothing was averaged"
+        "the averaging window held the weights of 1 moments: nothing was averaged"
     ]
 
 
