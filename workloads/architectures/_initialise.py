@@ -1,8 +1,9 @@
 """The first weights of a network: each layer draws from a stream of its own name.
 
 So adding a layer changes no other layer's weights, and the rows of the known classes are the same with and
-without unknown outputs (``he``). He et al. (2015): "Delving Deep into Rectifiers", arXiv 1502.01852. Glorot
-and Bengio (2010): "Understanding the difficulty of training deep feedforward neural networks", AISTATS.
+without unknown outputs (not with ``glorot``). He et al. (2015): "Delving Deep into Rectifiers", arXiv
+1502.01852. Glorot and Bengio (2010): "Understanding the difficulty of training deep feedforward neural
+networks", AISTATS.
 """
 
 from __future__ import annotations
@@ -16,8 +17,10 @@ from torch import nn
 from workloads.randomness import stream
 
 #: ``he``: He normal (fan-in, for ReLU), and a head uniform within 1 / sqrt(fan-in). ``glorot``: Glorot
-#: uniform everywhere. Biases start at zero, norms as the identity.
-Initial = Literal["he", "glorot"]
+#: uniform everywhere. ``small``: normal with a deviation of 0.02, as transformers start, and the head of
+#: ``he``. Biases start at zero, norms as the identity.
+Initial = Literal["he", "glorot", "small"]
+SMALL = 0.02
 
 
 class Drawn(nn.Module, ABC):
@@ -43,6 +46,8 @@ def initialise(network: nn.Module, seed: int, initial: Initial = "he") -> None:
             elif name == "head":
                 bound = layer.weight.shape[1] ** -0.5
                 layer.weight.uniform_(-bound, bound, generator=draws)
+            elif initial == "small":
+                nn.init.normal_(layer.weight, std=SMALL, generator=draws)
             else:
                 nn.init.kaiming_normal_(layer.weight, nonlinearity="relu", generator=draws)
             if layer.bias is not None:

@@ -11,10 +11,10 @@ from __future__ import annotations
 from collections import OrderedDict
 from dataclasses import dataclass
 from math import prod
+from typing import Literal
 
 from torch import nn
 
-from workloads.architectures._initialise import Initial
 from workloads.architectures.base import Architecture, Shape
 
 FIRST, SECOND = 300, 100
@@ -26,8 +26,8 @@ class Lenet300(Architecture):
 
     bias: bool = True
     """Whether the layers, the head among them, have biases."""
-    initial: Initial = "he"
-    """How the first weights are drawn: ``he`` or ``glorot``."""
+    initial: Literal["he", "glorot"] = "he"
+    """How the first weights are drawn: He et al. (2015), or Glorot and Bengio (2010), uniform."""
 
     @property
     def head_bias(self) -> bool:

@@ -14,13 +14,11 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from workloads.architectures._initialise import Drawn, Initial
+from workloads.architectures._initialise import SMALL, Drawn, Initial
 from workloads.architectures.base import Architecture, Shape
 
 WIDTH, BLOCKS, HEADS, WIDENING = 192, 12, 3, 4
 EPSILON = 1e-6
-#: Standard deviation of the first positions.
-SPREAD = 0.02
 
 
 class Tokens(Drawn):
@@ -37,7 +35,7 @@ class Tokens(Drawn):
 
     def draw(self, draws: torch.Generator) -> None:
         nn.init.zeros_(self.first)
-        nn.init.normal_(self.positions, std=SPREAD, generator=draws)
+        nn.init.normal_(self.positions, std=SMALL, generator=draws)
 
     def forward(self, images: Tensor) -> Tensor:
         """Tokens (N, 1 + patches, D); images that do not divide into patches go on in the mean colour."""
@@ -110,7 +108,7 @@ class VitTiny(Architecture):
 
     @property
     def initial(self) -> Initial:
-        return "glorot"
+        return "small"
 
     def body(self, shape: Shape) -> tuple[nn.Sequential, int]:
         layers: OrderedDict[str, nn.Module] = OrderedDict(tokens=Tokens(shape, self.patch))

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import pytest
 import torch
+from small_networks import small
 from torch import nn
 
 from orchestrator.build import build, names
 from workloads.architectures.base import Architecture, Network
 from workloads.masks import prunable
+from workloads.optimizers.adam import Adam
 from workloads.randomness import uniform
 
 NAMES = names(Architecture)
@@ -25,7 +27,7 @@ def images(shape: tuple[int, int, int], count: int = 4) -> torch.Tensor:
 
 
 def network(name: str, shape: tuple[int, int, int], classes: int = 10, seed: int = 0, **fields) -> Network:
-    return build(Architecture, {"name": name, **fields}).network(shape, classes, seed)
+    return small(name, **fields).network(shape, classes, seed)
 
 
 def weights(net: nn.Module) -> dict[str, torch.Tensor]:
@@ -45,6 +47,47 @@ def test_logits_and_gradients_are_finite_and_every_weight_gets_one(name, shape, 
         assert parameter.grad is not None
         assert parameter.grad.isfinite().all()
     assert net.head.weight.grad.abs().sum() > 0
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_network_of_the_usual_size_learns_from_an_image_of_the_usual_size(name) -> None:
+    net = build(Architecture, name).network(COLOUR, 10, 0)
+    nn.functional.cross_entropy(net(images(COLOUR, 1)), torch.tensor([3])).backward()
+    assert all(parameter.grad.isfinite().all() for parameter in net.parameters())
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_feature_maps_are_what_the_layers_pass_on_and_no_later_layer_writes_into_them(name) -> None:
+    net = network(name, COLOUR).eval()
+    maps = net.feature_maps(images(COLOUR))
+    assert len(maps) >= 2
+    assert all(len(found) == 4 and found.isfinite().all() for found in maps)
+    out, expected = images(COLOUR), []
+    for key, layer in net.body.named_children():
+        out = layer(out).clone()
+        if key[:5] in ("stage", "block") or (key.startswith("relu") and key != "relu"):
+            expected.append(out.clone())
+    assert [found.shape for found in maps] == [found.shape for found in expected]
+    assert all(torch.equal(found, other) for found, other in zip(maps, expected, strict=True))
+    assert torch.equal(net.features(images(COLOUR)), out)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_few_steps_on_a_few_images_lose_loss(name) -> None:
+    labels = torch.arange(16) % 8
+    seen = images((1, 8, 8), 16) / 2
+    seen[torch.arange(16), :, labels] += 0.5  # a class is a bright line at its height
+    net = network(name, (1, 8, 8), 8)
+    rate = 0.0005 if name == "vit_tiny" else 0.003  # a transformer needs a warm-up for more
+    optimizer = Adam(lr=rate).build(net.parameters())
+    losses = []
+    for _ in range(12):
+        optimizer.zero_grad()
+        loss = nn.functional.cross_entropy(net(seen), labels)
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    assert losses[-1] < 0.9 * losses[0]
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -117,11 +160,13 @@ def test_layers_draw_from_streams_of_their_own(name) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_first_weights_have_the_variance_of_he_and_biases_start_at_zero(name) -> None:
-    net = network(name, COLOUR)
+def test_first_weights_have_the_variance_of_their_rule_and_biases_start_at_zero(name) -> None:
+    net, rule = network(name, COLOUR), small(name).initial
     for key, weight in prunable(net).items():
         fan_in = weight[0].numel()
-        expected = (1 / (3 * fan_in)) if key == "head.weight" else 2 / fan_in
+        expected = {"he": 2 / fan_in, "small": 0.02**2}[rule]
+        if key == "head.weight":
+            expected = 1 / (3 * fan_in)
         spread = 6 * (2 / weight.numel()) ** 0.5  # six deviations of a sample variance
         assert weight.var().item() == pytest.approx(expected, rel=spread)
     for key, value in net.named_parameters():
@@ -151,7 +196,8 @@ def test_the_memory_format_changes_nothing(name) -> None:
     net = network(name, COLOUR).eval()
     plain = net(images(COLOUR))
     last = net.to(memory_format=torch.channels_last)(images(COLOUR).to(memory_format=torch.channels_last))
-    assert torch.allclose(plain, last, atol=1e-5)
+    # without statistics of its own the longest network makes numbers of a million
+    assert torch.allclose(plain, last, rtol=1e-4, atol=1e-5 * max(1, plain.abs().max().item()))
 
 
 @pytest.mark.parametrize("name", NAMES)
