@@ -77,6 +77,15 @@ class Driver:
         self.process.kill()
         self.end()
 
+    def ask_to_stop(self) -> None:
+        """SIGTERM."""
+        self.process.terminate()
+
+    @property
+    def forked(self) -> bool:
+        """Whether it is a fork, and no program of its own."""
+        return not isinstance(self.process, subprocess.Popen)
+
     @property
     def alive(self) -> bool:
         """Whether it still runs."""
@@ -157,7 +166,9 @@ class Case:
         command = arguments if arguments[:1] and arguments[0] in COMMANDS else ("run", *arguments)
         if command[0] == "run":
             command = (*command, "--engine", engine, "--plain", "--checkpoint-every", "0.1")
-        given = [command[0], *([] if command[0] == "show" else [self.file.name]), *command[1:]]
+        words = 2 if command[0] == "store" else 1
+        file = [] if command[0] == "show" else [self.file.name]
+        given = [*command[:words], *file, *command[words:]]
         said = self.folder / f"said-{len(self.drivers)}"
         if own:
             with said.with_suffix(".out").open("w") as out, said.with_suffix(".err").open("w") as err:
@@ -204,7 +215,8 @@ class Case:
     def ledger(self, *events: str) -> list[dict[str, Any]]:
         """The lines of the stages, in the order in which they were written; all or those of some kinds."""
         file = self.folder / "ledger"
-        lines = file.read_text().splitlines() if file.exists() else []
+        whole, _, _ = file.read_text().rpartition("\n") if file.exists() else ("", "", "")
+        lines = whole.splitlines()  # who reads while a line is written may see a part of it
         return [line for line in map(json.loads, lines) if not events or line["event"] in events]
 
     def journals(self, *kinds: str) -> list[dict[str, Any]]:
@@ -221,7 +233,7 @@ class Case:
         assert watch.problems == []
 
 
-COMMANDS: Sequence[str] = ("run", "plan", "status", "report", "show")
+COMMANDS: Sequence[str] = ("run", "plan", "status", "report", "show", "store")
 
 
 def until(condition: Callable[[], Any], seconds: float = 240.0) -> Any:

@@ -8,21 +8,19 @@ from secrets import token_hex
 import pytest
 
 from failures.case import STAGES, Case
-from failures.invariants import Undisturbed, tables
+from failures.invariants import Undisturbed
 from failures.proxy import Proxy
-from failures.server import BUCKET, credentials, s3_server
-from orchestrator.storage import StoreConfig
+from failures.server import credentials, in_bucket, s3_server
 
 
 @pytest.fixture(scope="session")
 def undisturbed(tmp_path_factory):
     """What the sweep comes to when nothing goes wrong."""
     case = Case(tmp_path_factory.mktemp("undisturbed"))
-    said = case.run()
-    manifests = case.open().manifests(case.plan.addresses)
-    assert len(manifests) == len(case.plan) == STAGES
-    assert said.out.count("(n=1)") == said.out.count("±") - 2 == 4  # two headings have one too
-    return Undisturbed(tables(said.out), manifests)
+    found = Undisturbed.of(case)
+    assert len(found.manifests) == len(case.plan) == STAGES
+    assert found.table.count("(n=1)") == found.table.count("±") - 2 == 4  # two headings have one too
+    return found
 
 
 @pytest.fixture
@@ -67,16 +65,9 @@ def on_s3(make_case, server, tmp_path, monkeypatch):
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))  # whoever looks on has a cache of his own
 
     def make(endpoint=None, name="", **given):
-        place = f"s3://{BUCKET}/{name or token_hex(8)}"
-        direct = f"http://127.0.0.1:{server}"
         machine = tmp_path / token_hex(4)
         machine.mkdir()
-        return make_case(
-            store=StoreConfig(place, endpoint=endpoint or direct),
-            seen_from=StoreConfig(place, endpoint=direct),
-            environment=credentials(TMPDIR=str(machine)),
-            **given,
-        )
+        return make_case(**in_bucket(server, machine, endpoint, name), **given)
 
     return make
 

@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 from failures.case import Case, until
-from failures.invariants import Undisturbed, tables, violations
+from failures.invariants import Undisturbed, violations
 
 #: All outputs together take about 340 KiB.
 SMALL, LARGE = "200k", "10m"
@@ -42,7 +42,7 @@ def give_up_soon() -> None:
 def main(folder: Path) -> None:
     """Run the sweep three times: undisturbed, where there is no room until the next run, and until later."""
     calm = Case(folder / "calm")
-    undisturbed = Undisturbed(tables(calm.run().out), calm.open().manifests(calm.plan.addresses))
+    undisturbed = Undisturbed.of(calm)
     found: dict[str, object] = {}
 
     case = Case(folder / "full", changes=((give_up_soon,),))

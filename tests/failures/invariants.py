@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from math import inf
+from typing import Any, Self
 
 from failures.case import Case
 from orchestrator.errors import StoreError
 
-#: Between the moment a worker asked whether a stage is done and the moment the stage says that it begins.
-MOMENT_SECONDS = 0.5
+#: A store dates what is written to it by a clock that stands still between two ticks.
+TICK_SECONDS = 0.05
 
 
 @dataclass(frozen=True)
@@ -20,6 +21,12 @@ class Undisturbed:
 
     table: str
     manifests: Mapping[str, Any]
+
+    @classmethod
+    def of(cls, case: Case) -> Self:
+        """What the sweep of ``case``, which nobody disturbs, comes to."""
+        table = tables(case.run().out)
+        return cls(table, case.open().manifests(case.plan.addresses))
 
 
 def violations(
@@ -41,7 +48,7 @@ def violations(
         *_results(case, undisturbed),
         *([] if found == undisturbed.table else [f"the tables differ:\n{found}"]),
         *_finished_twice(case, made_again, twice),
-        *_begun_after_done(case),
+        *(f"{line['address']} began when it was done" for line in begun_after_done(case)),
         *(_lost_steps(case) if whole_checkpoints else ()),
     ]
 
@@ -51,10 +58,29 @@ def tables(out: str) -> str:
     return out[out.find("## ") :]
 
 
-def repeated_steps(case: Case) -> int:
+def repeated_steps(case: Case, made_again: Collection[str] = ()) -> int:
     """How many steps of long stages were computed more often than once."""
-    steps = Counter((line["address"], line["step"]) for line in case.ledger("step"))
-    return sum(steps.values()) - len(steps)
+    lines = [line for line in case.ledger("step") if line["address"] not in made_again]
+    return len(lines) - len({(line["address"], line["step"]) for line in lines})
+
+
+def finished_again(case: Case, made_again: Collection[str] = ()) -> dict[str, int]:
+    """By the journals, how much more often than once each stage was finished; those that were not miss."""
+    finished = [event for event in case.journals("finished") if not event.get("elsewhere")]
+    counts = Counter(event["address"] for event in finished)
+    return {
+        address: count - 1 for address, count in counts.items() if count > 1 and address not in made_again
+    }
+
+
+def begun_after_done(case: Case) -> list[Mapping[str, Any]]:
+    """The lines of the tries whose worker asked whether the stage is done when its output was there."""
+    published = {entry.key.split("/")[1]: entry.modified for entry in case.open().bucket.list("outputs/")}
+    return [
+        line
+        for line in case.ledger("began")
+        if line["asked"] > published.get(line["address"], inf) + TICK_SECONDS
+    ]
 
 
 def left_checkpoints(case: Case) -> set[str]:
@@ -83,23 +109,9 @@ def _results(case: Case, undisturbed: Undisturbed) -> Iterator[str]:
 
 def _finished_twice(case: Case, made_again: Collection[str], twice: int) -> Iterator[str]:
     """By the journals no finished stage was run again."""
-    finished = [event for event in case.journals("finished") if not event.get("elsewhere")]
-    counts = Counter(event["address"] for event in finished)
-    more = {
-        address: count - 1 for address, count in counts.items() if count > 1 and address not in made_again
-    }
+    more = finished_again(case, made_again)
     if sum(more.values()) > twice:
         yield f"finished stages were run again: {more}"
-
-
-def _begun_after_done(case: Case) -> Iterator[str]:
-    """By the stages' own lines nothing began once its output was there."""
-    store = case.open()
-    published = {entry.key.split("/")[1]: entry.modified for entry in store.bucket.list("outputs/")}
-    for line in case.ledger("began"):
-        done = published.get(line["address"])
-        if done is not None and line["at"] > done + MOMENT_SECONDS:
-            yield f"{line['address']} began {line['at'] - done:.1f} s after it was done"
 
 
 def _lost_steps(case: Case) -> Iterator[str]:

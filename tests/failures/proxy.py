@@ -7,6 +7,7 @@ client cannot tell which, and tries again.
 from __future__ import annotations
 
 import http.client
+import itertools
 import socket
 import struct
 import threading
@@ -15,6 +16,7 @@ from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from random import Random
 from typing import Any, Self
 
 FAULTS = ("500", "503", "403", "slow", "silent", "reset", "late reset", "cut off")
@@ -24,8 +26,20 @@ CODES = {
     "403": (403, "AccessDenied", "Access Denied."),
 }
 SLOW_SECONDS = 0.5
-#: Longer than any client waits that is told to be impatient.
+#: What drivers wait for an answer that are told to be impatient; users wait a minute.
+PATIENCE_SECONDS = 2.0
 SILENT_SECONDS = 6.0
+#: What share of all requests meets a fault, so that a service is bad but not hopeless. Few are told 503:
+#: clients that hear it ask more slowly from then on.
+SHARES = {
+    "500": 0.2,
+    "503": 0.005,
+    "slow": 0.03,
+    "silent": 0.005,
+    "reset": 0.2,
+    "late reset": 0.2,
+    "cut off": 0.1,
+}
 #: What belongs to one connection and is not passed on.
 OWN = ("connection", "keep-alive", "transfer-encoding", "content-length", "date", "server")
 
@@ -55,6 +69,21 @@ class Proxy:
 
     def __exit__(self, *given: Any) -> None:
         self.go_down()
+
+    def spoil(self, fault: str, seed: int = 1) -> None:
+        """Let the tenth request and a random share of all meet ``fault``, but no more than three in a row."""
+        random, row, number = Random(seed), [0], itertools.count()
+
+        def choose(method: str, path: str) -> str | None:
+            hit = next(number) == 10 or (random.random() < SHARES[fault] and row[0] < 3)
+            row[0] = row[0] + 1 if hit else 0
+            return fault if hit else None
+
+        self.choose = choose
+
+    def be_good(self) -> None:
+        """Spoil nothing any more."""
+        self.choose = lambda method, path: None
 
     def go_down(self) -> None:
         """Answer nobody: connections are refused, and those that there are break."""

@@ -10,6 +10,10 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from secrets import token_hex
+from typing import Any
+
+from orchestrator.storage import StoreConfig
 
 KEY = "sparsweep-failures"
 #: Found by nobody by chance: a test looks for it in everything that is written.
@@ -28,6 +32,19 @@ def credentials(**more: str) -> dict[str, str]:
         "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
         "AWS_EC2_METADATA_DISABLED": "true",
         **more,
+    }
+
+
+def in_bucket(port: int, machine: Path, endpoint: str | None = None, name: str = "") -> dict[str, Any]:
+    """What of a case says that its store is in the bucket, and that its drivers reach it at ``endpoint``.
+
+    By default that is the server itself, as for those who look on. ``machine`` is where drivers keep copies.
+    """
+    uri, direct = f"s3://{BUCKET}/{name or token_hex(8)}", f"http://127.0.0.1:{port}"
+    return {
+        "store": StoreConfig(uri, endpoint=endpoint or direct),
+        "seen_from": StoreConfig(uri, endpoint=direct),
+        "environment": credentials(TMPDIR=str(machine)),
     }
 
 

@@ -4,45 +4,15 @@ from __future__ import annotations
 
 import pytest
 
+from failures.damage import (
+    change_a_number,
+    empty_the_manifest,
+    flip_a_byte,
+    take_the_payload,
+    tear_the_manifest,
+    truncate,
+)
 from failures.invariants import violations
-
-
-def payload_of(store, address):
-    """The key of the file of an output."""
-    return next(key for key in store.list_keys(f"payload/{address}/") if key.endswith("/state"))
-
-
-def flip_a_byte(store, address):
-    key = payload_of(store, address)
-    content = bytearray(store.get_bytes(key))
-    content[len(content) // 2] ^= 1
-    store.put_bytes(key, bytes(content))
-
-
-def truncate(store, address):
-    key = payload_of(store, address)
-    store.put_bytes(key, store.get_bytes(key)[:-1])
-
-
-def take_the_payload(store, address):
-    store.drop_payload(address)
-
-
-def tear_the_manifest(store, address):
-    key = f"outputs/{address}/manifest.json"
-    store.put_bytes(key, store.get_bytes(key)[:-50])
-
-
-def empty_the_manifest(store, address):
-    store.put_bytes(f"outputs/{address}/manifest.json", b"")
-
-
-def change_a_number(store, address):
-    key = f"outputs/{address}/manifest.json"
-    text = store.get_bytes(key)
-    at = text.index(b"0.", text.index(b'"weight"')) + 2
-    store.put_bytes(key, text[:at] + (b"1" if text[at : at + 1] != b"1" else b"2") + text[at + 1 :])
-
 
 DAMAGES = (flip_a_byte, truncate, take_the_payload, tear_the_manifest, empty_the_manifest)
 

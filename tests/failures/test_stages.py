@@ -48,8 +48,7 @@ EDITED = EDITED.replace("steps: 20", "steps: 25")
 def test_a_sweep_file_that_is_edited_keeps_what_it_still_asks_for(make_case, while_it_runs):
     afresh = make_case()
     afresh.write(EDITED)
-    table = tables(afresh.run().out)
-    edited = Undisturbed(table, afresh.open().manifests(afresh.plan.addresses))
+    edited = Undisturbed.of(afresh)
     case = make_case()
     case.set_pace(0.01)
     with case.watched():

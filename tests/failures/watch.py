@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from types import TracebackType
 from typing import Any, Self
 
@@ -15,15 +15,21 @@ EVERY_SECONDS = 0.03
 
 
 class Watch:
-    """What is done must be whole, as it is without any fault, and stay as it was when first seen."""
+    """What is done must be whole, as it is without any fault, and stay as it was when first seen.
 
-    def __init__(self, open_: Callable[[], Store], expected: Mapping[str, Any] | None) -> None:
+    Not looked at are the addresses ``but``, which a test has damaged.
+    """
+
+    def __init__(
+        self, open_: Callable[[], Store], expected: Mapping[str, Any] | None, but: Collection[str] = ()
+    ) -> None:
         self.problems: list[str] = []
         self.seen: dict[str, str] = {}
         """Address -> the attempt that was done when it was first seen."""
         self.looks = 0
         self._open = open_
         self._expected = expected
+        self._but = frozenset(but)
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="watch")
 
@@ -54,7 +60,7 @@ class Watch:
             self._over.wait(EVERY_SECONDS * store.bucket.parallel)
 
     def _look(self, store: Store) -> None:
-        for address in store.done() - set(self.seen):
+        for address in store.done() - self._but - set(self.seen):
             try:
                 store.fetch(address)
             except OutputMissing:

@@ -56,8 +56,17 @@ def pace() -> float:
 def note(space: Any, event: str, **more: Any) -> None:
     """A line in the ledger, written whole also by several processes at once."""
     line = {"event": event, "address": address_of(space), "pid": os.getpid(), "at": clock(), **more}
-    with (folder() / "ledger").open("a") as file:
-        file.write(json.dumps(line) + "\n")
+    ledger = os.open(folder() / "ledger", os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+    try:
+        os.write(ledger, json.dumps(line).encode() + b"\n")
+    finally:
+        os.close(ledger)
+
+
+def begin(space: Any, step: int, **more: Any) -> None:
+    """The line that a try begins with; ``asked``: just before its worker looked whether the stage is done."""
+    asked = clock() - (time.monotonic() - space.checkpoint._last)
+    note(space, "began", step=step, asked=asked, **more)
 
 
 def trouble(space: Any) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from failures.stages.base import clock, note, pace, trouble
+from failures.stages.base import begin, clock, note, pace, trouble
 from orchestrator.stage import Role, Stage, Workspace
 
 
@@ -23,7 +23,7 @@ class Climb(Stage):
         looked = clock()
         found = space.checkpoint.latest()
         step, state = (found[0], (found[1] / "state").read_bytes()) if found else (0, self._start(space))
-        note(space, "began", step=step, looked=looked)
+        begin(space, step, looked=looked)
         seconds = pace()
         while step < self.steps:
             time.sleep(seconds)

@@ -7,7 +7,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from failures.stages.base import note, pace, trouble
+from failures.stages.base import begin, note, pace, trouble
 from orchestrator.stage import Role, Stage, Workspace
 
 
@@ -17,7 +17,7 @@ class Trim(Stage):
     level: int
 
     def run(self, space: Workspace) -> Mapping[str, float]:
-        note(space, "began", step=0)
+        begin(space, 0)
         state = (space.inputs["model"] / "state").read_bytes()  # type: ignore[operator]
         time.sleep(pace())
         trouble(space)

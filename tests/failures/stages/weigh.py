@@ -7,7 +7,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from failures.stages.base import note, pace, trouble
+from failures.stages.base import begin, note, pace, trouble
 from orchestrator.stage import Role, Stage, Workspace
 
 
@@ -16,7 +16,7 @@ class Weigh(Stage):
     roles = {"models": Role.LIST}  # noqa: RUF012 - as stages write it
 
     def run(self, space: Workspace) -> Mapping[str, float]:
-        note(space, "began", step=0)
+        begin(space, 0)
         states = [(folder / "state").read_bytes() for folder in space.inputs["models"]]  # type: ignore[union-attr]
         time.sleep(pace())
         trouble(space)
