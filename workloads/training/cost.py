@@ -1,8 +1,8 @@
 """What a network costs: to store, to run, and to have trained.
 
-A multiply-accumulate is two FLOPs. Convolutions and linear layers count, forward and backward; norms,
-activations, pooling and the optimizer's step do not. A layer with masks costs its share of weights that
-exist, as on hardware that skips zeros; nothing here runs faster for it.
+A multiply-accumulate is two FLOPs. Convolutions, linear layers and products of activations (attention) count,
+forward and backward; norms, activations, pooling and the optimizer's step do not. A layer with masks costs
+its share of weights that exist, as on hardware that skips zeros; nothing here runs faster for it.
 """
 
 from __future__ import annotations
@@ -15,11 +15,14 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from workloads.architectures.base import Network
 from workloads.masks import Masks, prunable
 from workloads.training.evaluation import evaluated
 
+#: Stands among the weight names for products of activations with each other, which no mask makes cheaper.
+PRODUCTS = "products"
 #: Forward passes whose median is the latency.
 TRIES = 5
 BITS_PER_BYTE = 8
@@ -27,9 +30,25 @@ BITS_PER_BYTE = 8
 TRAINED, ATTACKED, SEEN = 3, 2, 1
 
 
+class Products(TorchFunctionMode):
+    """Counts the FLOPs of matrix products outside of layers. (A dispatch mode would import sympy: 10 s.)"""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.flops = 0.0
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        out = func(*args, **(kwargs or {}))
+        if func in (torch.Tensor.matmul, torch.matmul, torch.bmm):
+            self.flops += 2.0 * out.numel() * args[0].shape[-1]
+        return out
+
+
 @torch.no_grad()
 def layer_flops(network: Network) -> dict[str, float]:
-    """Weight name -> FLOPs of its layer for one image, all weights present."""
+    """Weight name, or `PRODUCTS` -> FLOPs of its layer for one image, all weights present."""
     flops: dict[str, float] = {}
 
     def count(name: str, weight: Tensor, out: Tensor) -> None:
@@ -43,12 +62,12 @@ def layer_flops(network: Network) -> dict[str, float]:
             layer.register_forward_hook(lambda _, __, out, name=name, weight=weight: count(name, weight, out))
         )
     try:
-        with evaluated(network):
+        with evaluated(network), Products() as products:
             network(_image(network))
     finally:
         for hook in hooks:
             hook.remove()
-    return flops
+    return flops | ({PRODUCTS: products.flops} if products.flops else {})
 
 
 def sparse_flops(flops: Mapping[str, float], masks: Masks) -> float:

@@ -8,7 +8,9 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from workloads.architectures.lenet import Lenet
 from workloads.architectures.mlp import Mlp
+from workloads.architectures.mobilenet_v2 import MobilenetV2
 from workloads.architectures.resnet8 import Resnet8
+from workloads.architectures.vit_tiny import VitTiny
 from workloads.attacks.pgd import Pgd
 from workloads.datasets.digits import Digits
 from workloads.masks import keep_largest, prunable
@@ -35,8 +37,10 @@ def test_a_linear_layer_costs_two_flops_a_weight():
     assert layer_flops(network) == {"body.hidden1.weight": 2 * 64 * 30, "head.weight": 2 * 30 * 10}
 
 
-@pytest.mark.parametrize("architecture", [Mlp(), Lenet(), Resnet8(width=4, unknown_outputs=2)])
-@pytest.mark.parametrize("size", [28, 33])
+@pytest.mark.parametrize(
+    "architecture", [Mlp(), Lenet(), Resnet8(width=4, unknown_outputs=2), MobilenetV2(), VitTiny()]
+)
+@pytest.mark.parametrize("size", [16, 21])
 def test_the_flops_are_those_that_torch_counts(architecture, size):
     network = architecture.network((3, size, size), 10, 0).eval()
     with FlopCounterMode(display=False) as counter, torch.no_grad():
