@@ -83,7 +83,7 @@ class Early(Sparsify):
             )
 
     def report(self, masks: Masks, memory: Memory) -> Mapping[str, float]:
-        return {"pruned_at": memory[PRUNED].item()}
+        return {"pruned_at": memory[PRUNED].item()} if PRUNED in memory else {}
 
     def _triggered(self, network: Network, memory: Memory) -> bool:
         """Whether the parameters have settled, which needs those after three epochs."""

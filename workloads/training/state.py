@@ -56,10 +56,10 @@ class State:
     def adopt(self, masks: Masks) -> None:
         """Train with ``masks`` from now on; what they remove becomes zero, in the optimizer's memory too."""
         self.masks = masks
-        weights = prunable(self.network)
         if self.learning:
             self._show(self.learning, masks)
             return
+        weights = self.weights
         apply_masks(self.network, masks)
         sparse = [name for name, mask in masks.items() if not mask.all()]
         self._masked = [weights[name] for name in sparse]
@@ -79,8 +79,7 @@ class State:
 
     def gradients(self) -> dict[str, Tensor]:
         """The gradients of the prunable weights, by name; dense until they are masked, which is in place."""
-        weights = prunable(self.network)
-        return {name: weight.grad for name, weight in weights.items() if weight.grad is not None}
+        return {name: weight.grad for name, weight in self.weights.items() if weight.grad is not None}
 
     def mask_gradients(self) -> None:
         """Set the gradients of weights that do not exist to zero, or give learned scores theirs."""
@@ -100,9 +99,8 @@ class State:
     @torch.no_grad()
     def _show(self, learning: Learning, masks: Masks) -> None:
         """Give the network the weights that ``masks`` select."""
-        weights = prunable(self.network)
         for name, value in learning.weights.items():
-            torch.mul(value, masks[name], out=weights[name])
+            torch.mul(value, masks[name], out=self.weights[name])
 
     def clip_gradients(self, norm: float) -> None:
         """Scale all gradients down to the common length ``norm`` where they are longer."""
