@@ -40,7 +40,8 @@ evaluate:
   clean:    {stage: classify, reads: {model: model}}
   robust:   {stage: attack, reads: {model: model}, attack: {name: fgsm, epsilon: 8/255}}
   features: {stage: features, reads: {model: model}}
-  ood:      {stage: detect, reads: {train: features, inside: features, outside: features}, detector: msp}
+  others:   {stage: features, reads: {model: model}, dataset: noise}
+  ood:      {stage: detect, reads: {train: features, inside: features, outside: others}, detector: msp}
 """
 
 

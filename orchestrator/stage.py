@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
@@ -81,6 +81,20 @@ class Stop(BaseException):
     """
 
 
+class Planned(Protocol):
+    """A stage that a plan will run, as those that read it may look at it."""
+
+    @property
+    def stage(self) -> Stage:
+        """The stage itself."""
+        ...
+
+    @property
+    def inputs(self) -> Mapping[str, Sequence[Planned]]:
+        """What it reads, by role."""
+        ...
+
+
 @dataclass(frozen=True)
 class Workspace:
     """Everything a running stage may touch. Time, randomness, devices and paths come in here or as fields."""
@@ -123,6 +137,13 @@ class Stage(ABC):
         """Write the output folder and return the metrics, a flat mapping from name to float.
 
         The same fields and inputs give the same files and metrics, wherever and after whatever it runs.
+        """
+
+    def check_inputs(self, inputs: Mapping[str, Sequence[Planned]]) -> None:  # noqa: B027 - as `check`
+        """Refuse what is read, by role, where it does not go with the fields; said before anything runs.
+
+        Raises:
+            ValueError: the rule that is broken, then the value.
         """
 
     def check(self, reads: Iterable[str]) -> None:  # noqa: B027 - a hook with an obvious default: nothing to add

@@ -8,6 +8,7 @@ from typing import Any
 
 from orchestrator.errors import Problem, SpecError, unknown
 from orchestrator.plan import checks
+from orchestrator.plan.ancestry import Ancestry
 from orchestrator.plan.dependencies import Sites
 from orchestrator.plan.linker import Linker
 from orchestrator.plan.plan import Plan, Trials
@@ -53,6 +54,8 @@ def _make(sweep: Sweep, where: Where) -> Plan:
         problems += checks.unmentioned(sites, axes)
         if not where:
             problems += checks.unmet(sweep, axes, linker, sure=not problems)
+    if not problems:
+        problems += Ancestry(linker).disagreements()
     if problems:
         raise _failed(sweep, problems)
     return Plan(sweep, linker, trials, targets, list(checks.unread(sweep, sites)), partial=bool(where))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 from safetensors.torch import load_file, save_file
 from torch import Tensor
@@ -31,8 +32,14 @@ def save_outputs(
     (folder / DESCRIPTION).write_text(text + "\n", encoding="utf-8")
 
 
+def load_origin(folder: Path) -> dict[str, Any]:
+    """The ``origin`` that was written into ``folder``."""
+    found: dict[str, Any] = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))
+    return found
+
+
 def load_outputs(folder: Path, device: str) -> Outputs:
     """What was written into ``folder``, on ``device``."""
     tensors = load_file(folder / OUTPUTS, device=device)
-    classes = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))["classes"]
+    classes = load_origin(folder)["classes"]
     return Outputs(tensors["logits"], tensors["features"], tensors["labels"], classes)
