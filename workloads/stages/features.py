@@ -35,5 +35,7 @@ class Features(TorchStage):
         logits, features = forward(network, seen.images)
         outputs = Outputs(logits, features, seen.labels, network.classes)
         origin = {"dataset": data_of(dataset), "split": self.split}
-        save_outputs(space.output, outputs, (network.head.weight, network.head.bias), origin)
+        head = network.head
+        bias = head.weight.new_zeros(head.out_features) if head.bias is None else head.bias
+        save_outputs(space.output, outputs, (head.weight, bias), origin)
         return {"images": float(len(seen))}

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import copy
+import hashlib
 import math
 import random
+import shutil
 
 import numpy as np
 import pytest
@@ -27,14 +29,25 @@ from workloads.stages.classify import Classify
 from workloads.stages.detect import Detect
 from workloads.stages.features import Features
 from workloads.stages.initialise import Initialise
+from workloads.stages.pretrained import Pretrained
 from workloads.stages.prune import Prune
 
 STAGES = names("workloads.stages")
-LEARNING = ("initialise", "prune", "train")
+LEARNING = ("initialise", "pretrained", "prune", "train")
 
 
-@pytest.fixture(scope="session")
-def cases(shared_runs, trained):
+@pytest.fixture(scope="module")
+def weights(trained, tmp_path_factory):
+    """Reads the weights of `trained` from a file in the data root, which is a folder of its own here."""
+    file = shutil.copy(trained / "model.safetensors", tmp_path_factory.mktemp("data") / "net.safetensors")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SPARSWEEP_DATA", str(file.parent))
+        digest = hashlib.sha256(file.read_bytes()).hexdigest()
+        yield Pretrained(architecture=Mlp(hidden=(30,)), dataset=Digits(), file=file.name, sha256=digest)
+
+
+@pytest.fixture(scope="module")
+def cases(shared_runs, trained, weights):
     """Stage name -> a stage of that name and what it reads."""
     fit, inside, outside = (
         shared_runs.output(stage, model=trained)
@@ -46,6 +59,7 @@ def cases(shared_runs, trained):
         "detect": (Detect(detector=Energy()), {"train": fit, "inside": inside, "outside": outside}),
         "features": (Features(), {"model": trained}),
         "initialise": (Initialise(architecture=Mlp(), dataset=Digits(), seed=0), {}),
+        "pretrained": (weights, {}),
         "prune": (Prune(criterion=Random(), sparsity=0.5), {"model": trained}),
         "train": (
             shared_runs.small(architecture=Resnet8(width=4), sparsify=Rigl(sparsity=0.5, interval=3)),
