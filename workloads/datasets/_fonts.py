@@ -31,7 +31,7 @@ STIX = ("STIXGeneral", "STIXGeneralBol", "STIXGeneralItalic", "STIXGeneralBolIta
 #: cmmi10, cmsy10 and cmex10 are left out, as is LastResort: they draw something else where letters belong.
 COMPUTER_MODERN = ("cmr10", "cmb10", "cmss10", "cmti10", "cmtt10")
 #: Pixels: what a font draws at, the longer side of a character afterwards, and the empty rim around it.
-DRAWN, SIDE, RIM = 200, 64, 24
+DRAWN, SIDE, RIM = 200, 64, 16
 FRAME = SIDE + 2 * RIM
 
 

@@ -70,7 +70,7 @@ def likenesses(characters: str, alphabet: Alphabet) -> frozenset[str]:
     The other alphabet has the same word as long as it has such characters.
     """
     return frozenset(
-        f"look-alikes of {' and '.join(sorted((alphabet, other)))}"
+        f"characters that {' and '.join(sorted((alphabet, other)))} have alike (`unlike` leaves them out)"
         for other in ALPHABETS
         if other != alphabet and set(characters) & set(LOOK_ALIKES[alphabet, other])
     )
