@@ -10,6 +10,7 @@ from typing import ClassVar, final
 import torch
 from torch import Tensor, nn
 
+from workloads.architectures._channels import Channels
 from workloads.architectures._initialise import Initial, initialise
 
 #: Channels, height, width.
@@ -35,6 +36,8 @@ class Network(nn.Module):
         self.head = head
         self.shape = shape
         self.classes = classes
+        self.channels: Channels = {}
+        """Which channels of its architecture it has left; a side that is not named is whole."""
         self.register_buffer("mean", torch.zeros(shape[0]))
         self.register_buffer("std", torch.ones(shape[0]))
 

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from orchestrator.build import build, data_of
+from workloads.architectures._channels import weights_of_architecture
 from workloads.architectures.base import Architecture, Network
 from workloads.datasets.base import Dataset, LearningData
-from workloads.masks import Masks, density
+from workloads.masks import Masks, density, prunable
 from workloads.randomness import derive
 from workloads.training.batches import statistics
 from workloads.training.checkpoint import Description, load_description, load_network, save_network
@@ -28,6 +29,13 @@ class Model:
     training_flops: float = 0.0
     """Floating-point operations of these; what a pruning criterion computes is not counted."""
 
+    @property
+    def density(self) -> float:
+        """Non-zeros over the prunable weights of its architecture, with those of channels that are gone."""
+        left = sum(weight.numel() for weight in prunable(self.network).values())
+        share = left / sum(weights_of_architecture(self.network).values())
+        return density(self.masks, self.network) * share
+
     def publish(self, folder: Path) -> None:
         """Write it into ``folder``."""
         description = Description(
@@ -43,7 +51,7 @@ class Model:
     def cost(self) -> dict[str, float]:
         """What it costs, as metrics: to have trained, to store and to run."""
         spent = {"epochs": float(self.epochs), "training_flops": self.training_flops}
-        return spent | {"density": density(self.masks, self.network)} | cost_of(self.network, self.masks)
+        return spent | {"density": self.density} | cost_of(self.network, self.masks)
 
     def agree(self, architecture: Architecture | None, dataset: Dataset | None) -> None:
         """Check that what a stage names is what the network has.

@@ -12,7 +12,6 @@ from torch import Tensor
 
 from orchestrator.stage import LATER, Role, Workspace
 from workloads.datasets.base import Dataset, Split, SplitName
-from workloads.masks import density
 from workloads.metrics.accuracy import accuracy
 from workloads.metrics.brier import brier
 from workloads.metrics.ece import ece
@@ -64,7 +63,7 @@ class Classify(TorchStage):
             f"{self.split}.nll": nll(belief, seen.labels),
             f"{self.split}.brier": brier(belief, seen.labels),
             f"{self.split}.ece": ece(belief, seen.labels, self.bins),
-            "density": fmean(density(model.masks, model.network) for model in models),
+            "density": fmean(model.density for model in models),
         }
 
     def _agree(self, first: Model, other: Model) -> None:

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from orchestrator.build import find
 from orchestrator.stage import LATER, Role, Workspace
+from workloads.architectures._channels import keep
 from workloads.datasets.base import LearningData
 from workloads.masks import Masks, apply_masks, layer_of
 from workloads.pruning._amounts import by_layer, by_pattern, left_of, parsed, sparsity_after
@@ -132,6 +133,7 @@ class Prune(TorchStage):
         if "weights" in space.inputs:
             source = read(space.inputs["weights"], space.device)
             source.agree(model.architecture, model.dataset)
+            keep(source.network, model.network.channels)
         apply_masks(source.network, masks)
         return replace(
             source,

@@ -1,4 +1,4 @@
-"""A network as a folder: `model.safetensors` (weights, buffers, masks) and `network.json` (what it is)."""
+"""A network as a folder: `model.safetensors` (weights, buffers, masks, channels) and `network.json`."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ from typing import Any
 import torch
 from safetensors.torch import load_file, save_file
 
+from workloads.architectures._channels import keep
 from workloads.architectures.base import Architecture, Network, Shape
 from workloads.masks import Masks, apply_masks
 
-MODEL, DESCRIPTION, MASK = "model.safetensors", "network.json", "mask/"
+MODEL, DESCRIPTION, MASK, CHANNELS = "model.safetensors", "network.json", "mask/", "channels/"
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,7 @@ def save_network(folder: Path, network: Network, masks: Masks, description: Desc
     """Write ``network`` with its masked weights at exactly zero; equal networks give equal bytes."""
     apply_masks(network, masks)
     tensors = network.state_dict() | {MASK + name: mask for name, mask in masks.items()}
+    tensors |= {CHANNELS + side: mask for side, mask in network.channels.items()}
     save_file({name: tensor.cpu().contiguous() for name, tensor in tensors.items()}, folder / MODEL)
     text = json.dumps(asdict(description), indent=1, sort_keys=True)
     (folder / DESCRIPTION).write_text(text + "\n", encoding="utf-8")
@@ -54,10 +56,12 @@ def load_network(
     """The network in ``folder`` and its masks, on ``device``."""
     network = architecture.network(description.shape, description.classes, seed=0)
     tensors = load_file(folder / MODEL)
-    masks = {name.removeprefix(MASK): tensor for name, tensor in tensors.items() if name.startswith(MASK)}
-    network.load_state_dict(
-        {name: tensors[name] for name in tensors.keys() - {MASK + name for name in masks}}
+    masks, channels = (
+        {name.removeprefix(kind): tensors.pop(name) for name in [*tensors] if name.startswith(kind)}
+        for kind in (MASK, CHANNELS)
     )
+    keep(network, channels)
+    network.load_state_dict(tensors)
     placed = network.to(device, memory_format=layout_of(device))  # type: ignore[call-overload]
     return placed, {name: masks[name].to(device) for name in network.state_dict() if name in masks}
 
