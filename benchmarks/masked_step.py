@@ -1,7 +1,8 @@
 """What masks cost: the time of a static or RigL step over that of a dense one, on the same network.
 
 One thread, digits, the whole training loop without its validation, a change of the topology every 100 steps.
-Seconds of the processor, so that what else the machine does hardly counts; the three take turns. Run: ``python -m benchmarks.masked_step``. Prints one line of JSON.
+Seconds of the processor, so that what else the machine does hardly counts; the three take turns.
+Run: ``python -m benchmarks.masked_step``. Prints one line of JSON.
 """
 
 from __future__ import annotations

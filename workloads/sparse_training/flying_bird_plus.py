@@ -94,7 +94,7 @@ class FlyingBirdPlus(Flying):
         """Accuracy and mean cross entropy of the first ``count`` images of ``split``, attacked if asked."""
         count = min(count, len(split))
         correct, loss = torch.zeros(2, dtype=torch.float64, device=network.mean.device).unbind()
-        for places in torch.arange(count).split(PART):
+        for places in torch.split(torch.arange(count), PART):
             images = split.images[places].to(network.mean.device).float() / WHITE
             labels = split.labels[places].to(network.mean.device)
             if self.attack is not None:

@@ -82,7 +82,7 @@ def shared_out(total: int, shares: Mapping[str, float], room: Mapping[str, int])
     while True:
         rest = [name for name in shares if name not in quotas]
         left, weight = total - sum(quotas.values()), sum(shares[name] for name in rest)
-        wanted = {name: left * shares[name] / weight if weight else 0.0 for name in rest}
+        wanted = {name: left * (shares[name] / weight if weight else 1 / len(rest)) for name in rest}
         full = [name for name in rest if wanted[name] > room[name]]
         if not full:
             return quotas | wanted
