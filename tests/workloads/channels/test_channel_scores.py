@@ -58,7 +58,7 @@ def by_gates(network, samples, flow):
 
 @pytest.mark.parametrize("name", names(ChannelCriterion))
 def test_a_criterion_gives_each_channel_a_number_and_repeats_itself(name, data):
-    network = Resnet8(width=4).network(SHAPE, 10, seed=0)
+    network = Resnet8(width=2).network(SHAPE, 10, seed=0)
     before = {key: tensor.clone() for key, tensor in network.state_dict().items()}
     groups, criterion = coupled(network), build(ChannelCriterion, name)
     first, again = (criterion.scores(network, groups, data, 7) for _ in range(2))

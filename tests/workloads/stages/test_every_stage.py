@@ -17,6 +17,7 @@ from orchestrator.identity import address
 from workloads.architectures.mlp import Mlp
 from workloads.architectures.resnet8 import Resnet8
 from workloads.attacks.pgd import Pgd
+from workloads.channels.norm import Norm
 from workloads.datasets.digits import Digits
 from workloads.datasets.textures import Textures
 from workloads.detectors.energy import Energy
@@ -31,9 +32,10 @@ from workloads.stages.features import Features
 from workloads.stages.initialise import Initialise
 from workloads.stages.pretrained import Pretrained
 from workloads.stages.prune import Prune
+from workloads.stages.prune_channels import PruneChannels
 
 STAGES = names("workloads.stages")
-LEARNING = ("initialise", "pretrained", "prune", "train")
+LEARNING = ("initialise", "pretrained", "prune", "prune_channels", "train")
 
 
 @pytest.fixture(scope="module")
@@ -61,6 +63,7 @@ def cases(shared_runs, trained, weights):
         "initialise": (Initialise(architecture=Mlp(), dataset=Digits(), seed=0), {}),
         "pretrained": (weights, {}),
         "prune": (Prune(criterion=Random(), sparsity=0.5), {"model": trained}),
+        "prune_channels": (PruneChannels(criterion=Norm(), sparsity=0.5), {"model": trained}),
         "train": (
             shared_runs.small(architecture=Resnet8(width=4), sparsify=Rigl(sparsity=0.5, interval=3)),
             {},
