@@ -19,6 +19,10 @@ from typing import Any, ClassVar, Protocol
 LATER: Mapping[str, Any] = {"omit_default_from_address": True}
 
 
+#: The environment variable that names the folder of data sets, for every process that runs stages.
+DATA = "SPARSWEEP_DATA"
+
+
 class Role(Enum):
     """How many outputs a stage reads under one name."""
 

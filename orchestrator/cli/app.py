@@ -37,6 +37,9 @@ WhereOption = Annotated[
         "--where", metavar="AXIS=VALUE", help="Only these trials: method=rigl. Repeated: all must hold."
     ),
 ]
+DataOption = Annotated[
+    Path | None, typer.Option("--data", metavar="DIR", help="Where data sets are; also SPARSWEEP_DATA.")
+]
 YesOption = Annotated[bool, typer.Option("--yes", help="Agree to more than a million points.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Data instead of text.")]
 
@@ -77,12 +80,15 @@ def run(
     checkpoint_every: Annotated[
         float, typer.Option(metavar="SECONDS", help="How often a long stage saves its state.")
     ] = 30.0,
+    data: DataOption = None,
     yes: YesOption = False,
 ) -> int:
     """Run what is missing and print the tables. The same command continues after anything."""
     from orchestrator.cli.asked import Asked
     from orchestrator.cli.run import Options, run_sweep
+    from orchestrator.cli.surroundings import use
 
+    use(data)
     options = Options(engine, address, workers, checkpoint_every, skip_failed, plain)
     return run_sweep(Asked(file, store, where or [], set_ or [], yes), options)
 
@@ -113,12 +119,15 @@ def debug(
     where: WhereOption = None,
     store: StoreOption = None,
     set_: SetOption = None,
+    data: DataOption = None,
     yes: YesOption = False,
 ) -> int:
     """Run one trial in this process, stage after stage; breakpoints work and exceptions come through."""
     from orchestrator.cli.asked import Asked
     from orchestrator.cli.debug import debug_trial
+    from orchestrator.cli.surroundings import use
 
+    use(data)
     return debug_trial(Asked(file, store, where or [], set_ or [], yes))
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import socket
 import threading
 from dataclasses import dataclass, replace
+from pathlib import Path
 from types import FrameType
 from typing import Any
 
@@ -16,6 +18,7 @@ from orchestrator.engine.control import Report
 from orchestrator.engine.measure import clean_up, resident_bytes
 from orchestrator.engine.worker import Outcome, Settings, execute
 from orchestrator.plan.job import Job
+from orchestrator.stage import DATA
 from orchestrator.storage import Store
 
 #: What numerical libraries read when they are loaded.
@@ -51,9 +54,12 @@ def environment(cpus: float) -> dict[str, str]:
     """The variables a worker for stages of ``cpus`` is started with.
 
     Threads that wait for each other sleep: where more runs than there are CPUs, spinning ones keep the thread
-    they wait for from running, and a training of seconds takes minutes.
+    they wait for from running, and a training of seconds takes minutes. The folder of data sets is that of
+    the driver, where it has one.
     """
-    return dict.fromkeys(THREAD_VARIABLES, str(max(1, int(cpus)))) | {"OMP_WAIT_POLICY": "PASSIVE"}
+    found = dict.fromkeys(THREAD_VARIABLES, str(max(1, int(cpus)))) | {"OMP_WAIT_POLICY": "PASSIVE"}
+    data = os.environ.get(DATA)
+    return found | {DATA: str(Path(data).expanduser().absolute())} if data else found
 
 
 class Worker:
@@ -74,6 +80,8 @@ class Worker:
         self._running = ""
         self._report: Report | None = None
         self._notice = ""
+        logging.basicConfig(format="%(asctime)s %(message)s")  # into the worker's file among Ray's logs
+        logging.getLogger("sparsweep").setLevel(logging.INFO)
         self._heed_notices()
 
     def place(self) -> Place:

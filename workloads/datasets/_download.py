@@ -66,7 +66,7 @@ def _fetched(dataset: str, needed: Sequence[str], remotes: Sequence[Remote]) -> 
     try:
         for remote in remotes:
             _place(dataset, remote)
-    except (OSError, EOFError, zlib.error, tarfile.TarError, zipfile.BadZipFile) as error:
+    except OSError as error:
         why = str(error)
     found = [_lying(name) for name in needed]
     missing = [name for name, path in zip(needed, found, strict=True) if path is None]
@@ -101,13 +101,20 @@ def _place(dataset: str, remote: Remote) -> None:
 
 
 def _unpack(path: Path, folder: str) -> None:
-    """The members of an archive in ``folder``; none can get out of it."""
-    if path.suffix == ".zip":
-        with zipfile.ZipFile(path) as archive:
-            archive.extractall(folder)
-    else:
-        with tarfile.open(path) as archive:
-            archive.extractall(folder, filter="data")
+    """The members of an archive in ``folder``; none can get out of it.
+
+    Raises:
+        OSError: it is damaged.
+    """
+    try:
+        if path.suffix == ".zip":
+            with zipfile.ZipFile(path) as zipped:
+                zipped.extractall(folder)
+        else:
+            with tarfile.open(path) as packed:
+                packed.extractall(folder, filter="data")
+    except (EOFError, zlib.error, tarfile.TarError, zipfile.BadZipFile) as error:
+        raise OSError(f"{path} is no whole archive, delete it ({type(error).__name__})") from error
 
 
 def _download(dataset: str, remote: Remote, path: Path) -> None:
