@@ -253,3 +253,19 @@ def test_textures_of_many_sizes_need_one_to_be_learned_from():
     ):
         TexturesDtd().learning()
     assert TexturesDtd().view("test", (1, 10, 8)).images.shape == (8, 1, 10, 8)
+
+
+def test_photographs_without_a_size_are_resized_once_to_that_of_the_network(with_miniatures):
+    files = (with_miniatures / "dtd/dtd/labels/test1.txt").read_text().split()
+    expected = {decoded(with_miniatures / "dtd/dtd/images" / file, 7) for file in files}
+    found = TexturesDtd().view("test", (3, 7, 7))
+    assert {image.numpy().tobytes() for image in found.images} == expected
+    assert found.digest  # mapped: nothing was converted
+
+
+def test_a_set_of_one_size_is_seen_resized_with_antialiasing_in_the_channels_of_the_network():
+    colour = load("cifar10", "test").images
+    seen = Cifar10(validation=20).view("test", (1, 8, 8)).images
+    luma = [Image.fromarray(image.permute(1, 2, 0).numpy()).convert("L") for image in colour]
+    expected = np.stack([np.asarray(image.resize((8, 8), Image.Resampling.BILINEAR)) for image in luma])
+    assert np.abs(seen[:, 0].numpy().astype(int) - expected).max() <= 2  # Pillow rounds twice
