@@ -23,6 +23,7 @@ from typing import Any
 sys.path.append(str(Path(__file__).parent))  # as pytest has it: stages are found in `failures`
 
 from failures.case import Case
+from failures.driver import forks
 from failures.invariants import Undisturbed
 from failures.proxy import Proxy
 from failures.rounds import Round
@@ -99,6 +100,7 @@ def bad_service(folder: Path) -> Iterator[Proxy]:
         os.environ.pop(name, None)
         if value:
             os.environ[name] = value
+    forks()  # before: what it keeps among temporary files lives longer than ``folder``
     tempfile.tempdir = str(folder)
     with s3_server(folder) as port, Proxy(port) as proxy:
         yield proxy

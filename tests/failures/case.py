@@ -35,7 +35,7 @@ methods:
 evaluate:
   alone:    {stage: weigh, reads: {models: [model]}}
   together: {stage: weigh, reads: {models: "model@{seed: all}"}}
-timeout: {climb: 2}
+timeout: {climb: 5}
 tables:
   - {rows: method, columns: level, value: alone.weight}
   - {rows: method, columns: level, value: together.weight}

@@ -55,8 +55,11 @@ class Proxy:
         self.choose: Choice = lambda method, path: None
         self.met: Counter[str] = Counter()
         """How many requests met each fault; those without any under ``none``."""
-        self._server = _Server(0, self)
-        self.port = int(self._server.server_address[1])
+        self._place = socket.socket()  # keeps the port from others while nobody listens there
+        self._place.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self._place.bind(("127.0.0.1", 0))
+        self.port = int(self._place.getsockname()[1])
+        self._server = _Server(self.port, self)
 
     @property
     def endpoint(self) -> str:
@@ -69,6 +72,7 @@ class Proxy:
 
     def __exit__(self, *given: Any) -> None:
         self.go_down()
+        self._place.close()
 
     def spoil(self, fault: str, seed: int = 1) -> None:
         """Let the tenth request and a random share of all meet ``fault``, but no more than three in a row."""

@@ -10,7 +10,7 @@ import os
 import signal
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -32,16 +32,22 @@ TROUBLES = {"raise": "stage raised", "memory": "out of memory", "die": "killed i
 }
 LONG_TROUBLES = {"hang": "stage hung", "in a checkpoint": "killed in a checkpoint"}
 #: What becomes of a driver that was started, and how often.
-FATES = {"left alone": 4, "driver killed": 4, "driver told to stop": 2}
+FATES = {"left alone": 1, "driver killed": 4, "driver told to stop": 2}
 FATES_WITH_WORKERS = {"worker killed": 8}
 FATES_OF_A_SERVICE = {"store away": 2, "writes refused": 1}
 Damage = Callable[[Store, str], None]
-DAMAGES_OF_FILES: Sequence[Damage] = (damage.flip_a_byte, damage.truncate, damage.take_a_file)
-DAMAGES_OF_MANIFESTS: Sequence[Damage] = (damage.tear_the_manifest, damage.empty_the_manifest)
+#: Each with the files that an output must have: one whose files are all gone was dropped, and is not damaged.
+DAMAGES: Mapping[Damage, int] = {
+    damage.flip_a_byte: 1,
+    damage.truncate: 1,
+    damage.take_a_file: 2,
+    damage.tear_the_manifest: 0,
+    damage.empty_the_manifest: 0,
+}
 PACES = (0.0, 0.005, 0.02)
 DAY_SECONDS = 86_400.0
-#: So many lines the stages write in an undisturbed run.
-LINES = 200
+#: After at most so many more lines of the stages something befalls their driver; in all they write 200.
+LINES = 80
 
 
 @dataclass
@@ -72,7 +78,7 @@ class Round:
     def play(self) -> None:
         """Do it all; what is wrong goes into `problems`."""
         try:
-            for _ in range(self.random.randint(2, 6)):
+            for _ in range(self.random.randint(2, self._most())):
                 self._disturb(Random(self.random.random()))
             self._look()
         finally:
@@ -91,6 +97,10 @@ class Round:
         )
         return Counter(dict(zip(self.FIGURES, counts, strict=True)))
 
+    def _most(self) -> int:
+        """How many times a driver is started at most: a service takes long, and a new Ray longer."""
+        return 3 if self.with_ray else 5 if self.proxy else 8
+
     # What is done to it
 
     def _disturb(self, random: Random) -> None:
@@ -106,7 +116,7 @@ class Round:
         two = random.random() < 0.25 and not ray
         fates = FATES | (FATES_WITH_WORKERS if ray else {}) | (FATES_OF_A_SERVICE if self.proxy else {})
         (fate,) = random.choices([*fates], [*fates.values()])
-        lines, pause = int(LINES * random.random() ** 2), random.uniform(0.0, 0.1)
+        lines, pause = random.randrange(LINES), random.uniform(0.0, 0.1)
         if self.proxy and random.random() < 0.3:
             self._move()
         if self.proxy and spoiled:
@@ -173,12 +183,11 @@ class Round:
 
         An output with an empty manifest is one that is not there: nobody misses it who does not need it.
         """
-        store, how = self.case.open(), random.choice((*DAMAGES_OF_FILES, *DAMAGES_OF_MANIFESTS))
+        store, how = self.case.open(), random.choice([*DAMAGES])
         order = random.sample(self.case.plan.addresses, len(self.case.plan))
-        done = store.done() - self.made_again
-        if how in DAMAGES_OF_FILES:
-            done &= {address for address in done if (manifest := store.manifest(address)) and manifest.files}
-        address = next((address for address in order if address in done), None)
+        sound = store.manifests(store.done() - self.made_again)
+        fit = {address for address, manifest in sound.items() if len(manifest.files) >= DAMAGES[how]}
+        address = next((address for address in order if address in fit), None)
         wanted = random.random() < 0.5 or how is damage.empty_the_manifest
         if address is None:
             return

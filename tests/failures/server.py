@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import socket
+import re
 import subprocess
 import sysconfig
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from secrets import token_hex
 from typing import Any
@@ -19,7 +19,8 @@ KEY = "sparsweep-failures"
 #: Found by nobody by chance: a test looks for it in everything that is written.
 SECRET = "c2VjcmV0-of-the-failure-tests"
 BUCKET = "sweeps"
-START_SECONDS = 30.0
+START_SECONDS = 120.0
+LISTENING = re.compile(r"http://127\.0\.0\.1:(\d+)/")
 
 
 def credentials(**more: str) -> dict[str, str]:
@@ -52,22 +53,18 @@ def in_bucket(port: int, machine: Path, endpoint: str | None = None, name: str =
 def s3_server(folder: Path) -> Iterator[int]:
     """The port of a server with one bucket, whose objects are files below ``folder``."""
     (folder / BUCKET).mkdir(parents=True)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = int(probe.getsockname()[1])
     program = Path(sysconfig.get_path("scripts")) / "rclone"
-    options = ["--addr", f"127.0.0.1:{port}", "--auth-key", f"{KEY},{SECRET}", "--config", os.devnull]
+    options = ["--addr", "127.0.0.1:0", "--auth-key", f"{KEY},{SECRET}", "--config", os.devnull]
     with (folder / "server.log").open("wb") as log:
         server = subprocess.Popen([program, "serve", "s3", *options, folder], stdout=log, stderr=log)
     try:
         end = time.monotonic() + START_SECONDS
-        while True:
-            with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
-                break
+        # it chooses a free port itself: one that was found to be free may be somebody else's by then
+        while (found := LISTENING.search((folder / "server.log").read_text())) is None:
             assert server.poll() is None, (folder / "server.log").read_text()
             assert time.monotonic() < end, "the server does not start"
             time.sleep(0.05)
-        yield port
+        yield int(found[1])
     finally:
         server.kill()
         server.wait()

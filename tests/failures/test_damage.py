@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from failures.damage import (
@@ -56,3 +58,25 @@ def test_numbers_that_are_damaged_are_in_no_table_and_come_again(make_case, undi
     said = case.run()
     assert [line["address"] for line in case.ledger("began")[begun:]] == [damaged]
     assert violations(case, undisturbed, table=said.out, made_again=[damaged]) == []
+
+
+def test_store_verify_finds_a_flipped_byte_and_the_next_run_mends_it(case, undisturbed):
+    """As a user types it, with the place of the store from the sweep file."""
+    case.run()
+    said = case.run("store", "verify", own=True)
+    assert (said.out, "; 0 damaged." in said.err) == ("", True)
+    (damaged,) = case.addresses("plain.model", seed=0)
+    flip_a_byte(case.open(), damaged)
+    said = case.run("store", "verify", code=1, own=True)
+    assert re.fullmatch(
+        rf"{damaged}  climb  state has sha256 [0-9a-f]{{64}} instead of [0-9a-f]{{64}}\n", said.out
+    )
+    assert f": {len(undisturbed.manifests)} outputs and 0 checkpoints checked, " in said.err
+    assert "; 1 damaged.\n" in said.err
+    assert "The same command with --quarantine takes it out of the store" in said.err
+    assert case.run("store", "verify", "--quarantine", code=1).out == said.out
+    begun = len(case.ledger("began"))
+    table = case.run().out
+    assert [line["address"] for line in case.ledger("began")[begun:]] == [damaged]
+    case.run("store", "verify")
+    assert violations(case, undisturbed, table=table, made_again=[damaged]) == []

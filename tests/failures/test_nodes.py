@@ -29,14 +29,23 @@ def cluster(monkeypatch, tmp_path):
     started.shutdown()
 
 
+def in_work(case):
+    """The workers with a long stage in work of which a checkpoint is whole: one is when the next begins."""
+    tries = {}
+    for line in case.ledger():
+        if line["event"] == "began":
+            tries[line["pid"]] = []
+        tries[line["pid"]].append(line["event"])
+    return [pid for pid, events in tries.items() if events.count("saved") > 1 and events[-1] != "ended"]
+
+
 def test_a_node_is_taken_away_and_what_it_ran_goes_on_on_the_other(cluster, make_case, tmp_path, undisturbed):
     nodes = [cluster.add_node(num_cpus=1, object_store_memory=80 * MEBIBYTE, wait=True) for _ in range(2)]
     case = make_case(environment={VARIABLE: str(tmp_path / "where")})
-    case.set_pace(0.05)
+    case.set_pace(0.1)
     with case.watched(undisturbed.manifests):
         driver = case.start("--address", cluster.address, engine="ray", own=True)
-        # both nodes have a long stage in work, and a checkpoint of it
-        until(lambda: len({line["pid"] for line in case.ledger("saved")}) == 2)
+        until(lambda: len(in_work(case)) == 2)
         cluster.remove_node(nodes[0], allow_graceful=False)
         said = driver.end()
     assert said.code == 0, said.err

@@ -94,9 +94,16 @@ def test_a_service_that_refuses_writes_for_a_while(on_s3, proxy, undisturbed):
     with case.watched(undisturbed.manifests):
         driver = case.start()
         until(lambda: case.open().done())
-        proxy.choose = lambda method, path: "403" if method in ("PUT", "POST") else None
-        until(lambda: proxy.met["403"] >= 3)
-        time.sleep(2.0)
+        refused = []
+
+        def choose(method, path):
+            if method not in ("PUT", "POST"):
+                return None
+            refused.append(path)
+            return "403"
+
+        proxy.choose = choose
+        until(lambda: any("/payload/" in path or "/outputs/" in path for path in refused))
         proxy.be_good()
         said = driver.end()
     assert said.code == 0, said.err

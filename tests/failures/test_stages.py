@@ -50,12 +50,13 @@ def test_a_sweep_file_that_is_edited_keeps_what_it_still_asks_for(make_case, whi
     afresh.write(EDITED)
     edited = Undisturbed.of(afresh)
     case = make_case()
-    case.set_pace(0.01)
+    case.set_pace(0.05)
     with case.watched():
         driver = case.start()
         (kept,) = case.addresses("plain.model", seed=0)
         until(lambda: kept in case.open().done())
         assert driver.alive
+        case.set_pace(0.0)
         if while_it_runs:
             case.write(EDITED)
             assert driver.end().code == 0  # with the file as it was

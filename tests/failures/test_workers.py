@@ -79,7 +79,7 @@ def test_stages_that_kill_their_worker_hang_or_run_out_of_memory(case, run, undi
     killed, hanging = case.addresses("plain.model")
     large, unlucky = case.addresses("cut.model", level=1)
     case.lay(killed, "die", "die")
-    case.lay(hanging, "hang")  # it has said half of its steps, then nothing for its timeout of two seconds
+    case.lay(hanging, "hang")  # it has said half of its steps, then nothing for its timeout of five seconds
     case.lay(large, "memory")  # beside another on the same GPU
     case.lay(unlucky, "raise")
     with case.watched(undisturbed.manifests):
@@ -95,5 +95,5 @@ def test_stages_that_kill_their_worker_hang_or_run_out_of_memory(case, run, undi
         begun = [line["step"] for line in case.ledger("began") if line["address"] == address]
         assert begun[0] == 0 < min(begun[1:])
     assert "again plain.model seed=1: " in err
-    assert "no progress for 2 s" in err
+    assert "no progress for 5 s" in err
     assert "CUDA out of memory" in err

@@ -49,7 +49,9 @@ class Watch:
 
     def _watch(self) -> None:
         store = self._open()
-        while not self._over.is_set():
+        over = False
+        while not over:
+            over = self._over.is_set()  # a last look when nobody writes any more
             try:
                 self._look(store)
             except StoreError as error:
