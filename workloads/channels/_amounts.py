@@ -45,12 +45,12 @@ class Costs:
     def of_architecture(self) -> float:
         """The cost with all channels that the architecture has."""
         if self.unit == "channels":
-            own = self.network.channels
-            names = {group.name: f"{group.name.removesuffix('.weight')}/out" for group in self.groups}
-            return float(
-                sum(own[names[g.name]].numel() if names[g.name] in own else g.size for g in self.groups)
-            )
+            return float(sum(group.of_architecture(self.network) for group in self.groups))
         return self._priced(weights_of_architecture(self.network))
+
+    def left(self) -> float:
+        """The share of the architecture's cost that is left."""
+        return self.now() / self.of_architecture()
 
     def _priced(self, sizes: Mapping[str, int]) -> float:
         """The cost of so many weights in each layer."""

@@ -41,6 +41,11 @@ class Group:
     size: int
     slots: tuple[Slot, ...]
 
+    def of_architecture(self, network: Network) -> int:
+        """How many channels it has in the architecture of ``network``."""
+        own = network.channels.get(f"{self.name.removesuffix('.weight')}/{OUT}")
+        return self.size if own is None else own.numel()
+
 
 def coupled(network: Network) -> list[Group]:
     """The groups of ``network`` in the order of its layers, all channels that can go in exactly one.

@@ -28,3 +28,10 @@ class ChannelCriterion(ABC):
 
         The network is left as it was.
         """
+
+    def rounds(self, sparsity: float) -> Sequence[float]:
+        """The sparsities on the way from a whole network to ``sparsity``, which comes last.
+
+        Each round scores what the one before left. One round, where a criterion does not say otherwise.
+        """
+        return (sparsity,)

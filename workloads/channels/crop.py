@@ -2,40 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
-import torch
-from torch import Tensor, nn
-
-from workloads.architectures.base import Network
-from workloads.channels._gates import Gated
-from workloads.pruning._gradients import curved, gradient, in_parts
-from workloads.pruning._samples import Samples
+from workloads.channels._flow import Flow
 
 
 @dataclass(frozen=True)
-class Crop(Gated):
-    """Ranks channels by how much the gradient flow changes when they begin to vanish.
-
-    The flow is z = g . g(gates), with the gradient g of the loss by the weights held fixed, so the derivative
-    by a gate sums g g + weight (H g) over the weights that read the channel; the score is its absolute value.
-    """
-
-    def terms(
-        self, network: Network, weights: Sequence[nn.Parameter], samples: Samples
-    ) -> Sequence[Sequence[Tensor]]:
-        parts = in_parts(samples)
-        each = [gradient(network, weights, part) for part in parts]
-        slopes = [torch.stack(part).sum(0) for part in zip(*each, strict=True)]
-        product = curved(network, weights, parts)
-        return [
-            [
-                slope.square() * (weight.detach() != 0) + weight.detach() * change
-                for weight, slope, change in zip(weights, slopes, product, strict=True)
-            ]
-        ]
-
-    def combine(self, derivatives: Sequence[Tensor]) -> Tensor:
-        (derivative,) = derivatives
-        return derivative.abs()
+class Crop(Flow):
+    """Ranks channels by how much the gradient flow changes when they begin to vanish, once."""

@@ -26,8 +26,12 @@ class Halving(Differentiated):
 
     @final
     def rounds(self, sparsity: float) -> Sequence[float]:
-        """``p - (p - start) / 2**i`` for i = 0 to `steps`, then p; targets up to a quarter take one round."""
-        start = next((start for start in STARTS if start < sparsity), None)
-        if start is None:
-            return (sparsity,)
-        return (*(sparsity - (sparsity - start) * 0.5**number for number in range(self.steps + 1)), sparsity)
+        return halved(sparsity, self.steps)
+
+
+def halved(sparsity: float, steps: int) -> Sequence[float]:
+    """``p - (p - start) / 2**i`` for i = 0 to ``steps``, then p; targets up to a quarter take one round."""
+    start = next((start for start in STARTS if start < sparsity), None)
+    if start is None:
+        return (sparsity,)
+    return (*(sparsity - (sparsity - start) * 0.5**number for number in range(steps + 1)), sparsity)

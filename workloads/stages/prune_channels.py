@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar, Literal, get_args
 
 import torch
-from torch import Tensor
 
 from orchestrator.build import find
 from orchestrator.stage import Role, Workspace
-from workloads.architectures._channels import Channels, composed, keep, sliced
+from workloads.architectures._channels import composed, keep, sliced
 from workloads.architectures._initialise import initialise
+from workloads.architectures.base import Network
 from workloads.channels._amounts import Costs, Unit, within
-from workloads.channels._groups import coupled, sides
+from workloads.channels._groups import Group, coupled, sides
 from workloads.channels.base import ChannelCriterion
-from workloads.masks import Masks, layer_of
+from workloads.datasets.base import LearningData
+from workloads.masks import layer_of, prunable
 from workloads.randomness import derive
 from workloads.sparsity.base import Allocation
 from workloads.sparsity.uniform import Uniform
@@ -72,59 +73,68 @@ class PruneChannels(TorchStage):
     def compute(self, space: Workspace) -> Mapping[str, float]:
         model = read(space.inputs["model"], space.device)
         data = learning(model.dataset, space)
-        groups = coupled(model.network)
-        if not groups:
-            raise ValueError("the network must have channels between its layers, got none that can go")
-        flops = layer_flops(model.network)
-        costs = {unit: Costs(unit, model.network, groups, flops) for unit in get_args(Unit)}
+        before = sum(weight.numel() for weight in prunable(model.network).values())
         # Ranks decide here: full precision, and on a GPU the same sums every time.
         with torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=False):
-            scores = self.criterion.scores(model.network, groups, data, self.seed)
-        masks = within(costs[self.of], scores, self._allocation(), self._budget(costs[self.of]))
-        left = {f"{unit}_left": cost.of(masks) / cost.of_architecture() for unit, cost in costs.items()}
-        pruned = self._values(model, sides(groups, masks), space)
+            for number, budget in enumerate(self._budgets(model.network)):
+                model = self._narrowed(model, data, budget, number)
+        if sum(weight.numel() for weight in prunable(model.network).values()) == before:
+            space.warnings.append("no channel went: the network was as small as asked already")
+        pruned = self._values(model, space)
         if self.batch_norm == "clean":
             recompute_statistics(pruned.network, data.train.images)
         pruned.publish(space.output)
-        return {**pruned.cost(), **left, "single_channel_layers": float(_warn(masks, space))}
+        groups = coupled(pruned.network)
+        left = {f"{unit}_left": _costs(unit, pruned.network, groups).left() for unit in get_args(Unit)}
+        return {**pruned.cost(), **left, "single_channel_layers": float(_warn(pruned.network, groups, space))}
 
-    def _allocation(self) -> Allocation:
-        return GLOBAL() if self.allocation == "global" else Uniform()
+    def _budgets(self, network: Network) -> list[float]:
+        """What the network may cost after each round; rounds that it has behind it already are left out."""
+        groups = coupled(network)
+        if not groups:
+            raise ValueError("the network must have channels between its layers, got none that can go")
+        costs = _costs(self.of, network, groups)
+        whole, own = costs.of_architecture(), 1 - costs.left()
+        target = 1 - (1 - (self.fraction or 0.0)) * costs.left() if self.sparsity is None else self.sparsity
+        *before, last = self.criterion.rounds(target)
+        return [(1 - level) * whole for level in [*(level for level in before if level > own), last]]
 
-    def _budget(self, costs: Costs) -> float:
-        """What the network may cost afterwards."""
-        if self.sparsity is not None:
-            return (1 - self.sparsity) * costs.of_architecture()
-        return (1 - (self.fraction or 0.0)) * costs.now()
+    def _narrowed(self, model: Model, data: LearningData, budget: float, number: int) -> Model:
+        """``model`` without as many channels as the round of this ``number`` takes."""
+        network, groups = model.network, coupled(model.network)
+        seed = derive(self.seed, "round", number) if number else self.seed
+        scores = self.criterion.scores(network, groups, data, seed)
+        allocation = GLOBAL() if self.allocation == "global" else Uniform()
+        now = sides(groups, within(_costs(self.of, network, groups), scores, allocation, budget))
+        keep(network, composed(network.channels, now))
+        return replace(model, masks={name: sliced(name, mask, now) for name, mask in model.masks.items()})
 
-    def _values(self, model: Model, now: Channels, space: Workspace) -> Model:
+    def _values(self, model: Model, space: Workspace) -> Model:
         """The narrowed network: with its values, those of ``weights``, or first ones."""
-        channels, masks = composed(model.network.channels, now), _sliced(model.masks, now)
         source = model
         if "weights" in space.inputs:
             source = read(space.inputs["weights"], space.device)
             source.agree(model.architecture, model.dataset)
-        keep(source.network, channels)
+            keep(source.network, model.network.channels)
         if self.fresh:
             # Drawn on the CPU, and put where the network is.
-            network = source.network.cpu()
-            initialise(network, derive(self.seed, "weights", 0), model.architecture.initial)
-            network.to(space.device)
+            initialise(model.network.cpu(), derive(self.seed, "weights", 0), model.architecture.initial)
+            model.network.to(space.device)
         return replace(
             source,
-            masks=masks,
+            masks=model.masks,
             epochs=max(model.epochs, source.epochs),
             training_flops=max(model.training_flops, source.training_flops),
         )
 
 
-def _sliced(masks: Mapping[str, Tensor], now: Channels) -> Masks:
-    return {name: sliced(name, mask, now) for name, mask in masks.items()}
+def _costs(unit: Unit, network: Network, groups: Sequence[Group]) -> Costs:
+    return Costs(unit, network, groups, layer_flops(network))
 
 
-def _warn(masks: Masks, space: Workspace) -> int:
+def _warn(network: Network, groups: Sequence[Group], space: Workspace) -> int:
     """How many layers hang by one channel; say which."""
-    thin = [layer_of(name) for name, mask in masks.items() if mask.numel() > 1 and int(mask.sum()) == 1]
+    thin = [layer_of(group.name) for group in groups if group.size == 1 < group.of_architecture(network)]
     if thin:
         space.warnings.append(f"pruning left a single channel in {', '.join(thin)}")
     return len(thin)

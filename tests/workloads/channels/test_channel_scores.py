@@ -12,6 +12,7 @@ from workloads.architectures.resnet8 import Resnet8
 from workloads.channels._groups import coupled
 from workloads.channels.base import ChannelCriterion
 from workloads.channels.crop import Crop
+from workloads.channels.crop_iterative import CropIterative
 from workloads.channels.norm import Norm
 from workloads.channels.random import Random
 from workloads.channels.taylor import Taylor
@@ -135,6 +136,7 @@ def test_another_seed_gives_another_order(data, network):
     [
         (lambda: Norm(order=3), "order must be 1 or 2, got 3"),
         (lambda: Taylor(batches=0), "batches must be at least 1, got 0"),
+        (lambda: CropIterative(steps=-1), "steps must not be negative, got -1"),
         (lambda: Crop(per_class=0), "per_class must be at least 1, got 0"),
     ],
 )

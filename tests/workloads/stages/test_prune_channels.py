@@ -11,11 +11,13 @@ from workloads.architectures.mlp import Mlp
 from workloads.architectures.resnet8 import Resnet8
 from workloads.attacks.fgsm import Fgsm
 from workloads.channels.crop import Crop
+from workloads.channels.crop_iterative import CropIterative
 from workloads.channels.norm import Norm
 from workloads.channels.random import Random
 from workloads.channels.taylor import Taylor
 from workloads.datasets.digits import Digits
 from workloads.pruning.magnitude import Magnitude
+from workloads.randomness import derive
 from workloads.stages.attack import Attack
 from workloads.stages.classify import Classify
 from workloads.stages.features import Features
@@ -139,6 +141,25 @@ def test_a_sparsity_is_counted_from_the_architecture_in_later_rounds_too(runs, t
     assert units(space.output) == units(
         runs.output(PruneChannels(criterion=Norm(), sparsity=0.9), model=trained)
     )
+
+
+def test_a_criterion_in_rounds_scores_what_the_round_before_left(runs, trained):
+    folder = trained
+    for number, level in enumerate((0.5, 0.7, 0.8, 0.9)):
+        seed = derive(4, "round", number) if number else 4
+        folder = runs.output(PruneChannels(criterion=Crop(), sparsity=level, seed=seed), model=folder)
+    stage = PruneChannels(criterion=CropIterative(steps=2), sparsity=0.9, seed=4)
+    assert runs.files(runs.output(stage, model=trained)) == runs.files(folder)
+    half = runs.output(PruneChannels(criterion=Norm(), sparsity=0.75), model=trained)
+    assert len(units(runs.output(stage, model=half))) == 3  # two rounds are behind it
+
+
+def test_a_network_that_is_small_enough_stays_and_says_so(runs, trained):
+    small_one = runs.output(PruneChannels(criterion=Norm(), sparsity=0.9), model=trained)
+    space, metrics = runs(PruneChannels(criterion=Norm(), sparsity=0.5), model=small_one)
+    assert space.warnings == ["no channel went: the network was as small as asked already"]
+    assert metrics["channels_left"] == 0.1
+    assert runs.files(space.output) == runs.files(small_one)
 
 
 def test_a_small_dense_network_has_first_weights_of_its_own(runs):
