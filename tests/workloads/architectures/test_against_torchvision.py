@@ -39,7 +39,6 @@ def same_values(target: nn.Module, source: nn.Module) -> None:
     ("name", "theirs"),
     [
         ("resnet18", resnet.resnet18),
-        ("resnet34", resnet.resnet34),
         ("resnet50", resnet.resnet50),
         ("mobilenet_v2", mobilenet_v2),
     ],
@@ -54,7 +53,7 @@ def test_the_form_for_imagenet_is_that_of_torchvision(name, theirs) -> None:
     assert torch.allclose(net(IMAGES), oracle(IMAGES), rtol=1e-4, atol=1e-4)
 
 
-@pytest.mark.parametrize(("name", "letter"), [("vgg11", "A"), ("vgg16", "D"), ("vgg19", "E")])
+@pytest.mark.parametrize(("name", "letter"), [("vgg11", "A"), ("vgg16", "D")])
 @torch.no_grad()
 def test_the_convolutions_of_vgg_are_those_of_torchvision(name, letter) -> None:
     with torch.random.fork_rng():
