@@ -29,7 +29,9 @@ from workloads.sparse_training.base import Sparsify
 from workloads.sparse_training.fixed import Fixed
 from workloads.sparse_training.rigl import Rigl
 from workloads.sparse_training.static import Static
-from workloads.training.loop import Host, Recipe, train
+from workloads.training.host import Host
+from workloads.training.loop import train
+from workloads.training.recipe import Recipe
 
 ROUNDS, EPOCHS = 5, 12
 #: Steps from one change of the topology to the next: as timed, and as it counts.

@@ -27,7 +27,9 @@ from workloads.stages._data import dataset_of, learning
 from workloads.stages._networks import Model, fresh, read
 from workloads.stages.base import TorchStage
 from workloads.training.cost import latency
-from workloads.training.loop import Host, Recipe, Trained, train
+from workloads.training.host import Host
+from workloads.training.loop import Trained, train
+from workloads.training.recipe import Recipe
 
 #: Below this many changes of the topology a sparse training is hardly a dynamic one.
 FEW_UPDATES = 10

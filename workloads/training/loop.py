@@ -4,92 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Protocol
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from workloads.architectures.base import Network
-from workloads.augmentations.base import Augmentation
-from workloads.augmentations.none import NoAugmentation
-from workloads.averaging.base import Averaging
-from workloads.averaging.last import Last
 from workloads.datasets.base import LearningData, Split
 from workloads.masks import Masks, prunable
 from workloads.metrics.accuracy import accuracy
 from workloads.metrics.nll import nll
 from workloads.metrics.probabilities import log_probabilities
-from workloads.objectives.base import Batch, Objective
-from workloads.optimizers.base import Optimizer
+from workloads.objectives.base import Batch
 from workloads.randomness import derive
-from workloads.schedules.base import Schedule
-from workloads.sparse_training.base import Moment, Sparsify
+from workloads.sparse_training.base import Moment
 from workloads.training.averages import multiplied, settle, take
 from workloads.training.batch_norm import new_statistics, recompute_statistics
 from workloads.training.batches import Batches, Taken, as_float
 from workloads.training.checkpoint import layout_of
 from workloads.training.cost import Meter
 from workloads.training.evaluation import forward
+from workloads.training.host import Host
+from workloads.training.recipe import Recipe
 from workloads.training.state import State
 
 #: How often a training is validated on its way, for whoever watches; the result does not depend on it.
 LOOKS = 10
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """What a training is made of, besides the network and the data."""
-
-    epochs: int
-    batch_size: int
-    seed: int
-    optimizer: Optimizer
-    schedule: Schedule
-    objective: Objective
-    sparsify: Sparsify
-    augmentation: Augmentation = field(default_factory=NoAugmentation)
-    averaging: Averaging = field(default_factory=Last)
-    clip_norm: float | None = None
-    begin: int = 0
-    """The step of the schedule that comes first: the ones before count as done."""
-    end: int | None = None
-    """The step before which it ends; None: all steps of all epochs."""
-
-
-class Checkpoint(Protocol):
-    """Where the state goes when it is due."""
-
-    def due(self) -> bool:
-        """Whether the state should be saved now."""
-        ...
-
-    def latest(self) -> tuple[int, Path] | None:
-        """The step and folder of the newest state."""
-        ...
-
-    def save(self, step: int, folder: Path) -> None:
-        """Take over ``folder``."""
-        ...
-
-
-class Progress(Protocol):
-    """Whoever watches; may end the training by raising."""
-
-    def __call__(self, done: int, total: int, **metrics: float) -> None:
-        """Report ``done`` of ``total`` steps."""
-        ...
-
-
-@dataclass(frozen=True)
-class Host:
-    """Where a training runs."""
-
-    device: str
-    scratch: Path
-    checkpoint: Checkpoint
-    progress: Progress
 
 
 @dataclass(frozen=True)

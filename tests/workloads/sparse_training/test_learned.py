@@ -22,7 +22,9 @@ from workloads.sparse_training.fixed import Fixed
 from workloads.sparse_training.hydra import Hydra
 from workloads.sparsity.uniform import Uniform
 from workloads.training import loop
-from workloads.training.loop import Host, Recipe, train
+from workloads.training.host import Host
+from workloads.training.loop import train
+from workloads.training.recipe import Recipe
 
 
 class Nobody:

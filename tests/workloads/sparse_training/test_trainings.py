@@ -15,7 +15,9 @@ from workloads.optimizers.sgd import Sgd
 from workloads.schedules.constant import Constant
 from workloads.sparse_training.base import Sparsify
 from workloads.training import loop
-from workloads.training.loop import Host, Recipe, train
+from workloads.training.host import Host
+from workloads.training.loop import train
+from workloads.training.recipe import Recipe
 
 ALL = names(Sparsify)
 EPOCHS, STEPS = 4, 36

@@ -30,7 +30,9 @@ from workloads.sparse_training.static import Static
 from workloads.training.averages import multiplied
 from workloads.training.batch_norm import recompute_statistics
 from workloads.training.batches import as_float
-from workloads.training.loop import Host, Recipe, train
+from workloads.training.host import Host
+from workloads.training.loop import train
+from workloads.training.recipe import Recipe
 
 WINDOWS = sorted(set(names(Averaging)) - {"last"})
 SEED, EPOCHS, PER_EPOCH = 3, 4, 9

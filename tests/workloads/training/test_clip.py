@@ -13,7 +13,9 @@ from workloads.optimizers.sgd import Sgd
 from workloads.schedules.constant import Constant
 from workloads.sparse_training.fixed import Fixed
 from workloads.stages.train import Train
-from workloads.training.loop import Host, Recipe, train
+from workloads.training.host import Host
+from workloads.training.loop import train
+from workloads.training.recipe import Recipe
 from workloads.training.state import State
 
 

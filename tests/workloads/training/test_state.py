@@ -23,7 +23,9 @@ from workloads.sparse_training.fixed import Fixed
 from workloads.sparse_training.rigl import Rigl
 from workloads.sparse_training.set import Set
 from workloads.training import loop
-from workloads.training.loop import Host, Recipe, train
+from workloads.training.host import Host
+from workloads.training.loop import train
+from workloads.training.recipe import Recipe
 from workloads.training.state import State
 
 

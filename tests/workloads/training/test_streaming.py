@@ -21,7 +21,9 @@ from workloads.sparse_training.fixed import Fixed
 from workloads.training import batches as module
 from workloads.training.batches import Batches, statistics
 from workloads.training.evaluation import forward
-from workloads.training.loop import Host, Recipe, train
+from workloads.training.host import Host
+from workloads.training.loop import train
+from workloads.training.recipe import Recipe
 
 
 @pytest.fixture(scope="module")
