@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
@@ -21,14 +23,21 @@ def odds(logits: Tensor, labels: Tensor) -> Tensor:
     return logits.masked_fill(right, -torch.inf).logsumexp(1) - logits.masked_fill(~right, 0).sum(1)
 
 
-def ascent(model: Model, images: Tensor, labels: Tensor, norm: Norm) -> Tensor:
-    """Steps (N, C, H, W) of length 1 in ``norm`` that raise the cross-entropy fastest; 0 where it is flat.
+def slope(model: Model, images: Tensor, loss: Callable[[Tensor], Tensor]) -> tuple[Tensor, Tensor, Tensor]:
+    """The ``loss`` (N,) of the logits, its gradient (N, C, H, W) by the images, and the logits (N, outputs).
 
     The parameters of the model get no gradient, and the caller's grad mode does not matter.
     """
     with torch.inference_mode(False), torch.enable_grad():
-        images, labels = images.clone().detach().requires_grad_(), labels.clone()
-        (gradient,) = torch.autograd.grad(odds(model(images), labels).sum(), images)
+        images = images.clone().detach().requires_grad_()
+        logits = model(images)
+        values = loss(logits)
+        (gradient,) = torch.autograd.grad(values.sum(), images)
+    return values.detach(), gradient, logits.detach()
+
+
+def way(gradient: Tensor, norm: Norm) -> Tensor:
+    """The steps (N, C, H, W) of length 1 in ``norm`` along ``gradient``; 0 where it is 0."""
     if norm == "linf":
         return gradient.sign()
     largest = gradient.abs().amax((1, 2, 3), keepdim=True)  # squares of tiny numbers would vanish
@@ -36,8 +45,19 @@ def ascent(model: Model, images: Tensor, labels: Tensor, norm: Norm) -> Tensor:
     return gradient / lengths(gradient).clamp_min(TINY)
 
 
+def ascent(model: Model, images: Tensor, labels: Tensor, norm: Norm) -> Tensor:
+    """Steps (N, C, H, W) of length 1 in ``norm`` that raise the cross-entropy fastest; 0 where it is flat."""
+    _, gradient, _ = slope(model, images, lambda logits: odds(logits, labels))
+    return way(gradient, norm)
+
+
+def mistaken(model: Model, logits: Tensor, labels: Tensor) -> Tensor:
+    """Whether (N,) another of the K known classes than the label is preferred."""
+    return logits[:, : model.classes].argmax(1) != labels
+
+
 @torch.no_grad()
 def judged(model: Model, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
     """The log-odds (N,) against the label, and whether (N,) another of the K known classes is preferred."""
     logits = model(images)
-    return odds(logits, labels), logits[:, : model.classes].argmax(1) != labels
+    return odds(logits, labels), mistaken(model, logits, labels)

@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol, final
 
+import torch
 from torch import Tensor
 
 from workloads.attacks._projection import Norm, project
@@ -25,6 +26,9 @@ class Attack(ABC):
     """A search for the worst image within ``epsilon`` (in units of the pixel range [0, 1]) of each image."""
 
     version: ClassVar[int] = 1
+    black_box: ClassVar[bool] = False
+    """Whether it (also) searches without gradients, so that vanishing ones do not blind it."""
+
     epsilon: float = 8 / 255
     norm: Norm = "linf"
 
@@ -44,9 +48,17 @@ class Attack(ABC):
         ``samples`` (N,) are the images' positions in their split: noise is drawn per sample from
         (``seed``, position), so the batch size changes nothing. The caller sets the model's mode.
         """
-        found = self.perturb(model, images, labels, samples, seed)
-        return project(found, images, self.epsilon, self.norm).detach()
+        with torch.inference_mode(False), torch.no_grad():
+            # What was made in inference mode cannot be differentiated; copies can.
+            images, labels, samples = (
+                given.clone() if given.is_inference() else given for given in (images, labels, samples)
+            )
+            found = self.perturb(model, images, labels, samples, seed)
+            return project(found, images, self.epsilon, self.norm).detach()
 
     @abstractmethod
     def perturb(self, model: Model, images: Tensor, labels: Tensor, samples: Tensor, seed: int) -> Tensor:
-        """The search itself. It may leave the ball: ``__call__`` projects whatever it returns."""
+        """The search itself, without gradients unless it asks for them.
+
+        It may leave the ball: ``__call__`` projects whatever it returns.
+        """

@@ -7,13 +7,14 @@ Attacks", arXiv 1706.06083.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from math import prod
 
-import torch
 from torch import Tensor
 
-from workloads.attacks._ascent import ascent, judged
+from workloads.attacks._ascent import ascent
 from workloads.attacks._projection import TINY, lengths, project
+from workloads.attacks._turns import Search, in_turn
 from workloads.attacks.base import Attack, Model
 from workloads.randomness import derive, normal, uniform
 
@@ -43,28 +44,12 @@ class Pgd(Attack):
             )
 
     def perturb(self, model: Model, images: Tensor, labels: Tensor, samples: Tensor, seed: int) -> Tensor:
-        worst = self._search(model, images, labels, samples, derive(seed, "restart", 0))
-        if self.restarts == 1:
-            return worst
-        worst_odds, fooled = judged(model, worst, labels)
-        # In training mode batch norm ties the images together, so none may be left out.
-        together = getattr(model, "training", False)
-        for restart in range(1, self.restarts):
-            left = torch.arange(len(images), device=images.device) if together else (~fooled).nonzero()[:, 0]
-            if len(left) == 0:
-                break
-            found = self._search(
-                model, images[left], labels[left], samples[left], derive(seed, "restart", restart)
-            )
-            found_odds, found_fooled = judged(model, found, labels[left])
-            better = (found_fooled & ~fooled[left]) | (
-                (found_fooled == fooled[left]) & (found_odds > worst_odds[left])
-            )
-            worst[left[better]] = found[better]
-            worst_odds[left[better]], fooled[left[better]] = found_odds[better], found_fooled[better]
-        return worst
+        searches: list[Search] = [
+            partial(self._search, model, derive(seed, "restart", restart)) for restart in range(self.restarts)
+        ]
+        return in_turn(searches, model, images, labels, samples)
 
-    def _search(self, model: Model, images: Tensor, labels: Tensor, samples: Tensor, seed: int) -> Tensor:
+    def _search(self, model: Model, seed: int, images: Tensor, labels: Tensor, samples: Tensor) -> Tensor:
         """Where one start leads to."""
         step = 2.5 * self.epsilon / self.steps if self.step is None else self.step
         found = images

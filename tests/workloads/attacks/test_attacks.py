@@ -12,10 +12,18 @@ from workloads.attacks.base import Attack
 
 EVERY = [(name, norm) for name in names(Attack) for norm in ("linf", "l2")]
 EPSILON = {"linf": 0.1, "l2": 1.0}
+#: Enough for these tests where an attack does more by default.
+BUDGET = {
+    "apgd": {"steps": 20},
+    "autoattack": {"steps": 5, "queries": 20, "targets": 2},
+    "fab": {"steps": 10, "targets": 3},
+    "square": {"queries": 200},
+}
 
 
 def attack(name: str, norm: str, **fields) -> Attack:
-    return build(Attack, {"name": name, "norm": norm, "epsilon": EPSILON[norm], **fields})
+    budget = BUDGET.get(name, {})
+    return build(Attack, {"name": name, "norm": norm, "epsilon": EPSILON[norm], **budget, **fields})
 
 
 def sizes(changes: torch.Tensor, norm: str) -> torch.Tensor:
@@ -48,8 +56,9 @@ def test_the_attack_raises_the_loss_and_fools_the_network(name, norm, trained, t
         clean, attacked = (trained(each) for each in (images, found))
     assert (clean.argmax(1) == labels).float().mean() > 0.9
     assert (attacked.argmax(1) == labels).float().mean() < 0.6
+    right = clean.argmax(1) == labels  # an attack that looks for near images leaves the others as they are
     losses = [functional.cross_entropy(logits, labels, reduction="none") for logits in (clean, attacked)]
-    assert (losses[1] >= losses[0]).float().mean() > 0.95
+    assert (losses[1] >= losses[0])[right].float().mean() > 0.95
     assert losses[1].mean() > 5 * losses[0].mean()
 
 
@@ -58,7 +67,7 @@ def test_the_batch_size_and_the_order_change_nothing(name, norm, trained, tested
     used = attack(name, norm)
     together = used(trained, *tested, seed=4)
     parts = [
-        used(trained, *(part[start : start + 7] for part in tested), seed=4) for start in range(0, 100, 7)
+        used(trained, *(part[start : start + 25] for part in tested), seed=4) for start in range(0, 100, 25)
     ]
     mixed = torch.randperm(100, generator=torch.Generator().manual_seed(0))
     reordered = used(trained, *(part[mixed] for part in tested), seed=4)
