@@ -1,6 +1,8 @@
-"""A sweep whose store lies on a disk that is full: ``python -m failures.full_disk FOLDER``, in a name space.
+"""A sweep that has no room: ``python -m failures.full_disk FOLDER PORT``, in a name space of its own.
 
-Where no file system may be mounted, the size of files is limited instead. Says how it went as JSON.
+First its store lies on a disk that is full; then it is the bucket of the S3 server at the port, and the disk
+for temporary files is full. Where no file system may be mounted, the size of files is limited instead. Says
+how it went as JSON.
 """
 
 from __future__ import annotations
@@ -10,12 +12,16 @@ import resource
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
-from failures.case import Case, until
+from failures.case import Case, Driver, until
 from failures.invariants import Undisturbed, violations
+from failures.server import in_bucket
 
 #: All outputs together take about 340 KiB.
 SMALL, LARGE = "200k", "10m"
+#: The output of a long stage and a checkpoint of it take 66 KiB.
+TINY = "60k"
 #: Less than the weights of a network.
 FILE_BYTES = 20_000
 
@@ -39,25 +45,21 @@ def give_up_soon() -> None:
     retry.STORE_TRIES = 2
 
 
-def main(folder: Path) -> None:
-    """Run the sweep three times: undisturbed, where there is no room until the next run, and until later."""
-    calm = Case(folder / "calm")
-    undisturbed = Undisturbed.of(calm)
-    found: dict[str, object] = {}
+def main(folder: Path, port: int) -> None:
+    """No room for a store until the next run, none until later, and none for the scratch of a bucket."""
+    undisturbed = Undisturbed.of(Case(folder / "calm"))
+    found: dict[str, Any] = {"violations": []}
 
     case = Case(folder / "full", changes=((give_up_soon,),))
     found["disk"] = mounted(case.folder / "results", SMALL)
     if not found["disk"]:
         case.changes = ((give_up_soon,), (limit_files,))
-    said = case.start().end()
-    found["full"] = [said.code, said.err]
+    found["full"] = told(case.start())
     found["kept"] = len(case.open().done())
     case.changes = ()
     if found["disk"]:
         assert mounted(case.folder / "results", LARGE, "remount")
-    said = case.start().end()
-    found["again"] = [said.code, said.err]
-    found["violations"] = violations(case, undisturbed, table=said.out)
+    found["again"] = finished(case, undisturbed, case.start(), found["violations"])
 
     if found["disk"]:
         case = Case(folder / "room")
@@ -65,11 +67,32 @@ def main(folder: Path) -> None:
         driver = case.start()
         until(lambda: len(case.ledger("ended")) > len({line["address"] for line in case.ledger("ended")}))
         assert mounted(case.folder / "results", LARGE, "remount")
-        said = driver.end()
-        found["room"] = [said.code, said.err]
-        found["violations"] += violations(case, undisturbed, table=said.out)  # type: ignore[operator]
+        found["room"] = finished(case, undisturbed, driver, found["violations"])
+
+    machine = folder / "machine"
+    disk = mounted(machine, TINY)
+    case = Case(folder / "bucket", **in_bucket(port, machine))
+    case.changes = ((give_up_soon,),) if disk else ((give_up_soon,), (limit_files,))
+    found["scratch"] = told(case.start())
+    case.changes = ()
+    if disk:
+        assert mounted(machine, LARGE, "remount")
+    found["scratch again"] = finished(case, undisturbed, case.start(), found["violations"])
     print(json.dumps(found))
 
 
+def told(driver: Driver) -> list[Any]:
+    """The exit code of ``driver``, and what it said to people."""
+    said = driver.end()
+    return [said.code, said.err]
+
+
+def finished(case: Case, undisturbed: Undisturbed, driver: Driver, problems: list[str]) -> list[Any]:
+    """The same of a driver that has room; what does not hold then is added to ``problems``."""
+    said = driver.end()
+    problems += violations(case, undisturbed, table=said.out, whole_checkpoints="://" not in case.store.uri)
+    return [said.code, said.err]
+
+
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), int(sys.argv[2]))

@@ -44,6 +44,7 @@ DAMAGES: Mapping[Damage, int] = {
     damage.tear_the_manifest: 0,
     damage.empty_the_manifest: 0,
 }
+CHECKPOINT = "checkpoint damaged"
 PACES = (0.0, 0.005, 0.02)
 DAY_SECONDS = 86_400.0
 #: After at most so many more lines of the stages something befalls their driver; in all they write 200.
@@ -136,6 +137,8 @@ class Round:
         self._count(seen)
         if random.random() < 0.4:
             self._damage(random)
+        if random.random() < 0.2:
+            self._damage_checkpoint(random.random())
 
     def _lay(self, random: Random) -> None:
         """Let up to three stages have trouble; a second line is for the second try."""
@@ -196,6 +199,13 @@ class Round:
         self.made_again.add(address)
         if wanted:
             self._take_descendants(address)
+
+    def _damage_checkpoint(self, place: float) -> None:
+        """Damage something of what is kept of stages that were in work."""
+        store = self.case.open()
+        if keys := store.list_keys("checkpoints/"):
+            damage.flip(store, keys[int(place * len(keys))])
+            self.faults[CHECKPOINT] += 1
 
     def _take_descendants(self, address: str) -> None:
         """Take away what was made from an output, and from that: what nobody misses is not made again."""
@@ -273,7 +283,8 @@ class Round:
         said = self._run()
         verified = self._said("store", "verify")
         if verified.code:
-            named = {line.split()[0] for line in verified.out.splitlines()}
+            found = [line.split()[:2] for line in verified.out.splitlines()]
+            named = {address for address, what in found if what != "checkpoint"}
             if verified.code != 1 or not named <= self.made_again:
                 self.problems.append(f"store verify: {verified.code}: {verified.out}{_last(verified)}")
             self._said("store", "verify", "--quarantine")
@@ -288,7 +299,7 @@ class Round:
             self.undisturbed,
             made_again=self.made_again,
             twice=len(self.case.plan) if self.together else 0,
-            whole_checkpoints=self.proxy is None,
+            whole_checkpoints=self.proxy is None and not self.faults[CHECKPOINT],
             table=said.out,
         )
 
