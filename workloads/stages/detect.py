@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, Literal
+
+import torch
 
 from orchestrator.build import build
 from orchestrator.identity import name_of
@@ -14,39 +16,49 @@ from workloads.datasets.base import Dataset
 from workloads.detectors.base import Detector, Outputs
 from workloads.metrics.aupr import aupr
 from workloads.metrics.auroc import auroc
+from workloads.metrics.ccr import ccr
 from workloads.metrics.fpr95 import fpr95
 from workloads.stages._overlap import refuse_overlap, shared
 from workloads.stages.base import TorchStage
 from workloads.training.outputs import load_origin, load_outputs
 
+#: Metric -> the false positive rate at which it is the correct classification rate.
+RATES = {"ccr_1e-4": 1e-4, "ccr_1e-3": 1e-3, "ccr_1e-2": 1e-2, "ccr_1e-1": 1e-1}
+
 
 @dataclass(frozen=True)
 class Detect(TorchStage):
-    """Fits a detector to the outputs under ``train`` and scores those ``inside`` against those ``outside``.
+    """Fits a detector to the outputs under ``train``, and has it tell what is ``outside`` from ``inside``."""
 
-    In-distribution is the positive class of FPR95, as in the ODIN, Energy and MOON papers.
-    """
-
+    version: ClassVar[int] = 2
     roles: ClassVar[Mapping[str, Role]] = {"train": Role.ONE, "inside": Role.ONE, "outside": Role.ONE}
 
     detector: Detector
     allow_overlap: tuple[str, ...] = field(default=(), metadata=LATER)
-    """Names of data sets that may be ``outside`` though classes of theirs are ``inside``; a warning says it."""
+    """Names of data sets that may be ``outside`` though classes of theirs are ``inside``; with a warning."""
+    positive: Literal["inside", "outside"] = field(default="inside", metadata=LATER)
+    """The side of which FPR95 finds 95 %: in-distribution as in the ODIN, Energy and MOON papers, or the
+    other as in pytorch-ood. They differ widely."""
 
     def check_inputs(self, inputs: Mapping[str, Sequence[Planned]]) -> None:
         refuse_overlap(inputs["inside"][0], inputs["outside"][0], self.allow_overlap)
 
     def compute(self, space: Workspace) -> Mapping[str, float]:
         train, inside, outside = (_outputs(space, role) for role in ("train", "inside", "outside"))
+        if not all(torch.equal(train.weight, other.weight) for other in (inside, outside)):
+            raise ValueError("train, inside and outside must be outputs of one network, got those of several")
         score = self.detector.fit(train)
         near, far = score(inside), score(outside)
+        right = inside.known.argmax(1) == inside.labels
+        if torch.cat([near, far]).eq(near[0]).all():
+            space.warnings.append("all scores are equal: the detector tells nothing apart")
         self._warn(space)
         return {
             "auroc": auroc(near, far),
             "aupr_in": aupr(near, far, "inside"),
             "aupr_out": aupr(near, far, "outside"),
-            "fpr95": fpr95(near, far),
-        }
+            "fpr95": fpr95(near, far, self.positive),
+        } | {name: ccr(near, far, right, rate) for name, rate in RATES.items()}
 
     def _warn(self, space: Workspace) -> None:
         """Say which classes are inside and outside, where that was allowed."""

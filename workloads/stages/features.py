@@ -33,9 +33,8 @@ class Features(TorchStage):
         network = model.network
         seen = view(dataset, self.split, network.shape, space)
         logits, features = forward(network, seen.images)
-        outputs = Outputs(logits, features, seen.labels, network.classes)
-        origin = {"dataset": data_of(dataset), "split": self.split}
         head = network.head
         bias = head.weight.new_zeros(head.out_features) if head.bias is None else head.bias
-        save_outputs(space.output, outputs, (head.weight, bias), origin)
+        outputs = Outputs(logits, features, seen.labels, network.classes, head.weight, bias)
+        save_outputs(space.output, outputs, {"dataset": data_of(dataset), "split": self.split})
         return {"images": float(len(seen))}

@@ -7,23 +7,20 @@ from pathlib import Path
 from typing import Any
 
 from safetensors.torch import load_file, save_file
-from torch import Tensor
 
 from workloads.detectors.base import Outputs
 
 OUTPUTS, DESCRIPTION = "outputs.safetensors", "outputs.json"
 
 
-def save_outputs(
-    folder: Path, outputs: Outputs, head: tuple[Tensor, Tensor], origin: dict[str, object]
-) -> None:
-    """Write ``outputs`` with the weight and bias of the layer between features and logits."""
+def save_outputs(folder: Path, outputs: Outputs, origin: dict[str, object]) -> None:
+    """Write ``outputs``, and the ``origin`` of their images."""
     tensors = {
         "logits": outputs.logits,
         "features": outputs.features,
         "labels": outputs.labels,
-        "head.weight": head[0],
-        "head.bias": head[1],
+        "head.weight": outputs.weight,
+        "head.bias": outputs.bias,
     }
     save_file(
         {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, folder / OUTPUTS
@@ -42,4 +39,11 @@ def load_outputs(folder: Path, device: str) -> Outputs:
     """What was written into ``folder``, on ``device``."""
     tensors = load_file(folder / OUTPUTS, device=device)
     classes = load_origin(folder)["classes"]
-    return Outputs(tensors["logits"], tensors["features"], tensors["labels"], classes)
+    return Outputs(
+        tensors["logits"],
+        tensors["features"],
+        tensors["labels"],
+        classes,
+        tensors["head.weight"],
+        tensors["head.bias"],
+    )

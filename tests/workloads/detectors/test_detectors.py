@@ -14,30 +14,44 @@ NAMES = names(Detector)
 CLASSES, WIDTH = 4, 6
 #: A head that gives each class a direction of its own, and the unknown output none.
 HEAD = torch.cat([torch.eye(WIDTH)[:CLASSES], torch.zeros(1, WIDTH)])
+#: Settings for these few features, where those of the papers leave nothing.
+SETTINGS = {"dice": {"sparsity": 0.8}, "vim": {"dimension": CLASSES}}
 
 
-def outputs(count: int, strength: float, seed: int = 0) -> Outputs:
-    """Images whose features lie ``strength`` along the direction of their class, with some noise."""
+def detector(name: str) -> Detector:
+    return build(Detector, {"name": name, **SETTINGS.get(name, {})})
+
+
+def outputs(count: int, strength: float, seed: int = 0, elsewhere: float = 0) -> Outputs:
+    """Images whose features lie ``strength`` along the direction of their class, with some noise.
+
+    ``elsewhere`` is how far they lie along a direction of no class.
+    """
     samples, labels = torch.arange(count), torch.arange(count) % CLASSES
-    features = strength * torch.eye(WIDTH)[labels] + 0.5 * normal(seed, samples, (WIDTH,))
-    return Outputs(features @ HEAD.T, features, labels, CLASSES)
+    features = 1 + strength * torch.eye(WIDTH)[labels] + 0.2 * normal(seed, samples, (WIDTH,))
+    features[:, CLASSES] += elsewhere
+    return head_on(features, labels)
+
+
+def head_on(features: Tensor, labels: Tensor) -> Outputs:
+    return Outputs(features @ HEAD.T, features, labels, CLASSES, HEAD, torch.zeros(CLASSES + 1))
 
 
 def taken(found: Outputs, places: Tensor) -> Outputs:
-    return Outputs(found.logits[places], found.features[places], found.labels[places], found.classes)
+    return head_on(found.features[places], found.labels[places])
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_far_images_get_higher_scores_than_near_ones(name) -> None:
-    score = build(Detector, name).fit(outputs(200, strength=8))
-    near, far = score(outputs(50, strength=8, seed=1)), score(outputs(50, strength=0, seed=2))
+    score = detector(name).fit(outputs(200, strength=8))
+    near, far = score(outputs(50, strength=8, seed=1)), score(outputs(50, strength=0, seed=2, elsewhere=8))
     assert near.shape == far.shape == (50,)
     assert near.max() < far.min()
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_scores_belong_to_images_and_not_to_batches(name) -> None:
-    score = build(Detector, name).fit(outputs(100, strength=8))
+    score = detector(name).fit(outputs(100, strength=8))
     test = outputs(60, strength=3, seed=1)
     together = score(test)
     order = torch.randperm(60, generator=torch.Generator().manual_seed(0))
@@ -50,25 +64,25 @@ def test_scores_belong_to_images_and_not_to_batches(name) -> None:
 def test_the_order_of_the_training_images_does_not_matter(name) -> None:
     train, test = outputs(100, strength=8), outputs(30, strength=3, seed=1)
     backwards = taken(train, torch.arange(100).flip(0))
-    detector = build(Detector, name)
-    assert torch.allclose(detector.fit(train)(test), detector.fit(backwards)(test), rtol=1e-9)
+    assert torch.allclose(detector(name).fit(train)(test), detector(name).fit(backwards)(test), rtol=1e-9)
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_scores_are_finite_fine_and_without_a_graph(name) -> None:
-    score = build(Detector, name).fit(outputs(100, strength=8))
+    score = detector(name).fit(outputs(100, strength=8))
     found = score(outputs(50, strength=100, seed=1))  # sure far beyond what float32 tells from 1
     assert found.dtype == torch.float64
     assert found.isfinite().all()
     assert not found.requires_grad
-    assert len(found.unique()) == 50
+    if name != "kl_matching":  # the divergence from a typical one has a limit, which it reaches
+        assert len(found.unique()) == 50
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_no_global_stream_is_touched_and_the_outputs_are_left_alone(name) -> None:
     before, test = torch.random.get_rng_state(), outputs(20, strength=3)
     kept = test.logits.clone(), test.features.clone()
-    build(Detector, name).fit(outputs(100, strength=8))(test)
+    detector(name).fit(outputs(100, strength=8))(test)
     assert torch.equal(before, torch.random.get_rng_state())
     assert torch.equal(test.logits, kept[0])
     assert torch.equal(test.features, kept[1])

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from workloads.metrics.aupr import aupr
 from workloads.metrics.auroc import auroc
+from workloads.metrics.ccr import ccr
 from workloads.metrics.fpr95 import fpr95
 from workloads.randomness import normal
 
@@ -128,3 +129,42 @@ def test_infinite_scores_are_the_first_and_the_last(metric) -> None:
 def test_one_side_alone_and_scores_that_are_no_numbers_are_refused(metric, inside, outside, sentence) -> None:
     with pytest.raises(ValueError, match=sentence):
         metric(inside, outside)
+
+
+def test_ccr_counts_what_passes_and_is_right() -> None:
+    inside, right = scores(1, 2, 3, 4), torch.tensor([True, False, True, True])
+    outside = scores(2.5, 3.5, 8, 9)
+    assert ccr(inside, outside, right, 0) == 1 / 4  # below 2.5 are 1, right, and 2, wrong
+    assert ccr(inside, outside, right, 0.24) == 1 / 4
+    assert ccr(inside, outside, right, 0.25) == 2 / 4  # 2.5 may pass
+    assert ccr(inside, outside, right, 0.5) == 3 / 4
+    assert ccr(inside, outside, right, 1) == 3 / 4
+
+
+def test_ccr_refuses_what_scores_like_a_refused_image() -> None:
+    assert ccr(scores(1, 1, 0), scores(1, 1), torch.ones(3, dtype=torch.bool), 0.5) == pytest.approx(1 / 3)
+
+
+@settings(deadline=None, max_examples=60)
+@given(inside=SCORES, outside=SCORES, share=st.sampled_from([0.0, 0.001, 0.1, 0.3, 0.5, 1.0]))
+def test_ccr_is_the_best_rate_at_any_threshold_that_passes_so_few(inside, outside, share) -> None:
+    right = [score % 3 != 0 for score in inside]
+    found = [0.0]
+    for threshold in range(-4, 5):
+        if sum(score <= threshold for score in outside) <= share * len(outside) + 1e-9:
+            passed = zip(inside, right, strict=True)
+            found.append(sum(score <= threshold and good for score, good in passed) / len(inside))
+    assert ccr(scores(*inside), scores(*outside), torch.tensor(right), share) == pytest.approx(max(found))
+
+
+@pytest.mark.parametrize(
+    ("inside", "right", "share", "sentence"),
+    [
+        (scores(1), [True], 1.5, r"false_positives must be in \[0, 1\], got 1\.5"),
+        (scores(1), [True, False], 0.1, "1 in-distribution scores need as many answers, got 2"),
+        (scores(math.nan), [True], 0.1, "scores must be numbers, got NaN in in-distribution scores"),
+    ],
+)
+def test_a_ccr_of_nothing_is_refused(inside, right, share, sentence) -> None:
+    with pytest.raises(ValueError, match=sentence):
+        ccr(inside, scores(2), torch.tensor(right), share)

@@ -138,7 +138,36 @@ def test_detect_agrees_with_scikit_learn(runs, trained):
     truth = torch.cat([torch.zeros(len(near)), torch.ones(len(far))])
     assert metrics["auroc"] == pytest.approx(roc_auc_score(truth, torch.cat([near, far])), abs=1e-3)
     assert metrics["auroc"] > 0.7
-    assert metrics.keys() == {"auroc", "aupr_in", "aupr_out", "fpr95"}
+    rates = {"ccr_1e-4", "ccr_1e-3", "ccr_1e-2", "ccr_1e-1"}
+    assert metrics.keys() == {"auroc", "aupr_in", "aupr_out", "fpr95"} | rates
+    first = far.sort().values[len(far) // 10]
+    right = probabilities(inside)[0].argmax(1) == probabilities(inside)[1]
+    assert metrics["ccr_1e-1"] == pytest.approx(float((right & (near < first)).double().mean()), abs=0.01)
+    _, other = runs(Detect(detector=Msp(), positive="outside"), train=fit, inside=inside, outside=outside)
+    assert other["fpr95"] == pytest.approx(float((near >= far.quantile(0.05)).double().mean()), abs=0.02)
+    assert other | {"fpr95": metrics["fpr95"]} == metrics
+
+
+def test_outputs_of_several_networks_are_not_compared(runs, trained):
+    fit = runs.output(Features(split="train"), model=trained)
+    other = runs.output(Features(), model=runs.output(runs.small(seed=1)))
+    with pytest.raises(ValueError, match="must be outputs of one network, got those of several"):
+        runs(Detect(detector=Msp()), train=fit, inside=other, outside=other)
+
+
+def test_a_detector_that_scores_everything_alike_is_a_guess_and_says_so(runs, trained, tmp_path):
+    network = tmp_path / "silent"
+    shutil.copytree(trained, network)
+    tensors = load_file(network / "model.safetensors")
+    save_file(
+        {name: tensor * (not name.startswith("head.")) for name, tensor in tensors.items()},
+        network / "model.safetensors",
+    )
+    fit, inside = (runs.output(Features(split=split), model=network) for split in ("train", "test"))
+    outside = runs.output(Features(dataset=Noise(count=50)), model=network)
+    space, metrics = runs(Detect(detector=Msp()), train=fit, inside=inside, outside=outside)
+    assert (metrics["auroc"], metrics["fpr95"], metrics["ccr_1e-1"]) == (0.5, 1, 0)
+    assert space.warnings == ["all scores are equal: the detector tells nothing apart"]
 
 
 def test_an_attack_without_room_changes_nothing(runs, trained):
