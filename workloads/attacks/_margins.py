@@ -57,9 +57,11 @@ def ranks(targets: int | None, classes: int) -> range:
     """Ranks of the wrong classes that are aimed at, from 0, the likeliest; none given: at most nine.
 
     Raises:
-        ValueError: there are fewer wrong classes.
+        ValueError: there are fewer wrong classes, or none.
     """
     wrong = classes - 1
+    if wrong < 1:
+        raise ValueError(f"an attack that aims at wrong classes needs at least two classes, got {classes}")
     if targets is not None and targets > wrong:
         raise ValueError(f"targets must be at most {wrong}, the number of wrong classes, got {targets}")
     return range(min(TARGETS, wrong) if targets is None else targets)

@@ -8,10 +8,15 @@ import torch
 from torch import Tensor
 
 from workloads.attacks._ascent import judged
-from workloads.attacks.base import Model
+from workloads.attacks.base import Attack, Model
 
 #: From images (N, C, H, W), labels (N,) and positions (N,) to changed images.
 Search = Callable[[Tensor, Tensor, Tensor], Tensor]
+
+
+def by(attack: Attack, model: Model, seed: int) -> Search:
+    """The search that ``attack`` does on ``model``."""
+    return lambda images, labels, samples: attack(model, images, labels, samples, seed)
 
 
 def in_turn(

@@ -8,7 +8,7 @@ the cross-entropy is climbed as log-odds, which has the same steps and does not 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Literal
 
@@ -52,6 +52,9 @@ class Apgd(Attack):
             raise ValueError(f"targets must be at least 1, got {self.targets}")
         if self.targets is not None and self.loss != "dlr_targeted":
             raise ValueError(f"targets go with the loss dlr_targeted, got {self.loss}")
+
+    def stronger(self) -> Attack | None:
+        return replace(self, steps=2 * self.steps, restarts=1)
 
     def perturb(self, model: Model, images: Tensor, labels: Tensor, samples: Tensor, seed: int) -> Tensor:
         aims = ranks(self.targets, model.classes) if self.loss == "dlr_targeted" else [None]

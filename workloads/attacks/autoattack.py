@@ -8,13 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import partial
 from typing import ClassVar
 
 from torch import Tensor
 
 from workloads.attacks._margins import RATIO, TARGETED_RATIO
-from workloads.attacks._turns import Search, in_turn
+from workloads.attacks._turns import Search, by, in_turn
 from workloads.attacks.apgd import Apgd
 from workloads.attacks.base import Attack, Model
 from workloads.attacks.fab import Fab
@@ -46,7 +45,7 @@ class Autoattack(Attack):
     def perturb(self, model: Model, images: Tensor, labels: Tensor, samples: Tensor, seed: int) -> Tensor:
         searches: list[Search] = [_unchanged]
         for place, attack in enumerate(self._sequence(model.classes)):
-            searches.append(partial(_found, attack=attack, model=model, seed=derive(seed, "attack", place)))
+            searches.append(by(attack, model, derive(seed, "attack", place)))
         return in_turn(searches, model, images, labels, samples)
 
     def _sequence(self, classes: int) -> Iterator[Attack]:
@@ -62,9 +61,3 @@ class Autoattack(Attack):
 
 def _unchanged(images: Tensor, labels: Tensor, samples: Tensor) -> Tensor:
     return images
-
-
-def _found(
-    images: Tensor, labels: Tensor, samples: Tensor, *, attack: Attack, model: Model, seed: int
-) -> Tensor:
-    return attack(model, images, labels, samples, seed)

@@ -56,6 +56,13 @@ class Attack(ABC):
             found = self.perturb(model, images, labels, samples, seed)
             return project(found, images, self.epsilon, self.norm).detach()
 
+    def stronger(self) -> Attack | None:
+        """An attack of about twice the cost that should find no more if this one is enough; a hook.
+
+        None: there is none that is worth to try.
+        """
+        return None
+
     @abstractmethod
     def perturb(self, model: Model, images: Tensor, labels: Tensor, samples: Tensor, seed: int) -> Tensor:
         """The search itself, without gradients unless it asks for them.

@@ -7,7 +7,7 @@ the authors' code.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import torch
@@ -42,6 +42,9 @@ class Fab(Attack):
             raise ValueError(f"steps must be at least 1, got {self.steps}")
         if self.targets is not None and self.targets < 1:
             raise ValueError(f"targets must be at least 1, got {self.targets}")
+
+    def stronger(self) -> Attack | None:
+        return replace(self, steps=2 * self.steps)
 
     def perturb(self, model: Model, images: Tensor, labels: Tensor, samples: Tensor, seed: int) -> Tensor:
         searches: list[Search] = [

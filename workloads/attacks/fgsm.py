@@ -12,11 +12,15 @@ from torch import Tensor
 
 from workloads.attacks._ascent import ascent
 from workloads.attacks.base import Attack, Model
+from workloads.attacks.pgd import Pgd
 
 
 @dataclass(frozen=True)
 class Fgsm(Attack):
     """Takes one step of length ``epsilon`` to where the loss rises fastest."""
+
+    def stronger(self) -> Attack | None:
+        return Pgd(self.epsilon, self.norm)
 
     def perturb(self, model: Model, images: Tensor, labels: Tensor, samples: Tensor, seed: int) -> Tensor:
         return images + self.epsilon * ascent(model, images, labels, self.norm)

@@ -6,7 +6,7 @@ Attacks", arXiv 1706.06083.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from math import prod
 
@@ -42,6 +42,9 @@ class Pgd(Attack):
             raise ValueError(
                 f"restarts above 1 need a random_start to differ, got {self.restarts} without one"
             )
+
+    def stronger(self) -> Attack | None:
+        return replace(self, steps=2 * self.steps, restarts=1)
 
     def perturb(self, model: Model, images: Tensor, labels: Tensor, samples: Tensor, seed: int) -> Tensor:
         searches: list[Search] = [

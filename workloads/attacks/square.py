@@ -7,7 +7,7 @@ attack via random search", arXiv 1912.00049. Constants are those of the authors'
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count
 from math import sqrt
 from typing import ClassVar
@@ -46,6 +46,9 @@ class Square(Attack):
             raise ValueError(f"queries must be at least 1, got {self.queries}")
         if not 0 < self.area <= 1:
             raise ValueError(f"area is a share of the image in (0, 1], got {self.area}")
+
+    def stronger(self) -> Attack | None:
+        return replace(self, queries=2 * self.queries)
 
     def perturb(self, model: Model, images: Tensor, labels: Tensor, samples: Tensor, seed: int) -> Tensor:
         found = project(images + self._start(images, samples, seed), images, self.epsilon, self.norm)

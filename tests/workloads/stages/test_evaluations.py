@@ -215,9 +215,10 @@ def test_an_attack_says_when_gradients_vanish_and_when_accuracy_is_chance(runs, 
     model.publish(dead)
     space, metrics = runs(Attack(attack=Pgd(steps=1)), model=dead)
     assert metrics["test.clean_accuracy"] == 0.1
-    assert len(space.warnings) == 2
+    assert len(space.warnings) == 3
     assert space.warnings[0].startswith("100.0% of the images have an all-zero gradient")
     assert space.warnings[1] == "the clean accuracy, 10.0%, is that of chance among 10 classes"
+    assert "withstand one without bounds too" in space.warnings[2]
 
 
 def test_an_attack_on_a_trained_network_warns_of_nothing(runs, trained):
