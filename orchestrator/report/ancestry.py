@@ -1,4 +1,4 @@
-"""What a number inherits from the stages it was made from: their warnings, and whether it is stale."""
+"""What a number inherits from what it was made from: warnings, epochs of training, whether it is stale."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 #: Reading this many manifests to find stale ones takes a second or two.
 LOOKED_AT = 20_000
+#: The metric under which a stage that makes networks says how long its network has learned in all.
+EPOCHS = "epochs"
 
 
 def warnings(plan: Plan, manifests: Mapping[str, Manifest]) -> dict[str, tuple[str, ...]]:
@@ -23,6 +25,24 @@ def warnings(plan: Plan, manifests: Mapping[str, Manifest]) -> dict[str, tuple[s
         every = tuple(dict.fromkeys([*(manifest.warnings if manifest else ()), *inherited]))
         if every:
             found[address] = every
+    return found
+
+
+def epochs(plan: Plan, manifests: Mapping[str, Manifest]) -> dict[str, float]:
+    """Address -> the epochs of training that its network had in all; of several networks, the most.
+
+    What is not there, or comes from no network, is left out.
+    """
+    found: dict[str, float] = {}
+    for stage, address in enumerate(plan.addresses):
+        manifest = manifests.get(address)
+        if manifest is None:
+            continue
+        own = manifest.metrics.get(EPOCHS)
+        read = (found.get(plan.addresses[parent]) for parent in plan.parents(stage))
+        known = [given for given in (read if own is None else (own,)) if given is not None]
+        if known:
+            found[address] = max(known)
     return found
 
 

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.report.ancestry import stale, warnings
+from orchestrator.report.ancestry import epochs, stale, warnings
 from orchestrator.spec.sweep import METHOD, MODEL, Sweep
 from orchestrator.spec.values import shown
 
@@ -61,6 +61,8 @@ class Results:
     """Key -> its values as text, in the order of the sweep file."""
     nodes: Collection[str] = ()
     """The nodes that a table may name, whether a trial has them or not."""
+    epochs: Mapping[str, float] = field(default_factory=dict)
+    """Address -> the epochs of training behind it; addresses without any are left out."""
 
     def rows(self) -> Iterator[Row]:
         """Every number that is there, in the order of the plan; missing outputs have no rows."""
@@ -129,6 +131,7 @@ def read(plan: Plan, store: Store) -> Results:
         stale(plan, manifests),
         order_of(plan.sweep),
         (MODEL, *plan.sweep.evaluate),
+        epochs(plan, manifests),
     )
 
 

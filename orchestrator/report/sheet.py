@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from orchestrator.report.numbers import cell_text, counted, in_percent
+from orchestrator.report.ancestry import EPOCHS
+from orchestrator.report.numbers import cell_text, counted, in_percent, number
 from orchestrator.report.rows import ABSENT, text_of
 from orchestrator.report.table import Cell, Grid
+from orchestrator.spec.sweep import MODEL
 from orchestrator.spec.values import shown
 
 
@@ -43,7 +45,7 @@ def sheet_of(grid: Grid, always_n: bool = True) -> Sheet:
         header=(*grid.rows, *(column_title(grid, column) for column in columns)),
         lines=tuple(lines),
         headers=len(grid.rows),
-        notes=tuple(f"[{index}] {text}" for index, text in enumerate(notes, 1)),
+        notes=(*(f"[{index}] {text}" for index, text in enumerate(notes, 1)), *unequal(grid)),
     )
 
 
@@ -72,6 +74,17 @@ def caption(grid: Grid) -> str:
         cells = f"{grid.incomplete} of {len(grid.cells)} cells"
         parts.append(f"Incomplete: {grid.missing} of {grid.planned} results are missing, in {cells}.")
     return " ".join(parts)
+
+
+def unequal(grid: Grid) -> tuple[str, ...]:
+    """A note that some networks learned longer than others, if so, unless that is what the table shows."""
+    if len(grid.epochs) < 2 or grid.value.endswith(f".{EPOCHS}"):  # noqa: PLR2004 - to differ takes two
+        return ()
+    least, most = number(grid.epochs[0]), number(grid.epochs[-1])
+    return (
+        f"The networks of this table had {least} to {most} epochs of training in all; {MODEL}.{EPOCHS} says "
+        "which had how many.",
+    )
 
 
 def footnotes(grid: Grid) -> tuple[str, ...]:

@@ -71,6 +71,8 @@ class Grid:
     """How many of them are missing."""
     written: Mapping[tuple[str, str], Any]
     """Key and text in a header -> the value itself."""
+    epochs: tuple[float, ...] = ()
+    """The different epochs of training behind its results, ascending, as far as they are known."""
 
     @property
     def title(self) -> str:
@@ -128,6 +130,7 @@ def fill(table: Table, results: Results, place: str = "table") -> Grid:
         len(waiting) + len(names),
         len(waiting),
         {(key, text_of(value)): value for planned in found for key, value in planned.keys.items()},
+        tuple(sorted({results.epochs[address] for address in names if address in results.epochs})),
     )
 
 

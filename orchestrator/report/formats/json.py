@@ -47,6 +47,7 @@ def table(grid: Grid) -> dict[str, Any]:
         "over": list(grid.over),
         "added": list(grid.added),
         "where": dict(grid.where),
+        "epochs": list(grid.epochs),
         "cells": cells,
     }
 

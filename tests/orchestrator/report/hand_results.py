@@ -20,6 +20,7 @@ def results(
     order: Mapping[str, Sequence[str]] | None = None,
     warnings: Mapping[int, tuple[str, ...]] | None = None,
     stale: tuple[int, ...] = (),
+    epochs: Mapping[int, float] | None = None,
 ) -> Results:
     """Results of one node: each output is its keys (perhaps with ``address``) and its value or None."""
     planned, manifests, addresses = [], {}, []
@@ -36,4 +37,5 @@ def results(
         frozenset(addresses[index] for index in stale),
         order or {},
         (node,),
+        {addresses[index]: count for index, count in (epochs or {}).items()},
     )

@@ -17,6 +17,8 @@ from orchestrator.report.sheet import sheet_of
 from orchestrator.report.table import Cell, fill
 from orchestrator.spec.sweep import Table
 
+NOTE = "The networks of this table had {} epochs of training in all; model.epochs says which had how many."
+
 
 @pytest.fixture
 def report():
@@ -58,6 +60,37 @@ def test_a_key_of_the_node_stands_in_a_column_without_the_node():
     found = results(({"sparsity": 0.5, "ood.ood": "noise"}, 0.9), node="ood", metric="auroc")
     sheet = sheet_of(fill(Table((), ("ood.ood", "sparsity"), "ood.auroc"), found))
     assert sheet.header == ("ood=noise sparsity=0.5",)
+
+
+def notes_of(value, **epochs):
+    """The notes below a table of networks that were trained so long, by method; None: there is no result."""
+    trials = [({"method": method}, None if count is None else 0.9) for method, count in epochs.items()]
+    counts = {index: count for index, count in enumerate(epochs.values()) if count is not None}
+    node, _, metric = value.partition(".")
+    found = results(*trials, node=node, metric=metric, epochs=counts)
+    return sheet_of(fill(Table(("method",), (), value), found)).notes
+
+
+def test_a_note_says_that_networks_of_a_table_were_trained_for_different_numbers_of_epochs():
+    assert notes_of("clean.accuracy", dense=30.0, rigl=90.0, pruned=45.0) == (NOTE.format("30 to 90"),)
+    assert notes_of("clean.accuracy", dense=30.0, rigl=30.0) == ()
+    assert notes_of("clean.accuracy", dense=30.0, rigl=None) == ()
+
+
+def test_a_table_of_the_epochs_themselves_has_no_such_note():
+    assert notes_of("model.epochs", dense=30.0, rigl=45.0) == ()
+
+
+def test_the_note_stands_below_the_footnotes_and_its_numbers_are_in_json():
+    found = results(
+        ({"method": "dense"}, 0.9),
+        ({"method": "rigl"}, 0.8),
+        warnings={1: ("few updates",)},
+        epochs={0: 30.0, 1: 45.0},
+    )
+    report = Report("small", found, [fill(Table(("method",), (), "clean.accuracy"), found)])
+    assert render(report, "md")["tables.md"].endswith(f"\n\n[1] few updates\n\n{NOTE.format('30 to 45')}\n")
+    assert json.loads(render(report, "json")["results.json"])["tables"][0]["epochs"] == [30.0, 45.0]
 
 
 def test_without_columns_the_metric_is_the_header():

@@ -9,6 +9,7 @@ import pytest
 from toys.base import TOY, plan_of
 
 from orchestrator.api import results, run
+from orchestrator.report.ancestry import epochs
 from orchestrator.report.render import make_report
 from orchestrator.report.rows import read
 from orchestrator.report.table import STALE
@@ -76,6 +77,24 @@ def test_what_is_missing_has_no_rows_and_the_table_says_so(plan, store):
 def test_warnings_of_the_whole_ancestry_travel_with_a_number(plan, store):
     found = {row.keys["method"]: row.warnings for row in read(plan, store).rows() if row.node == "clean"}
     assert found == {"dense": (), "sparse": ("cut without care",)}
+
+
+def test_a_number_has_the_epochs_of_the_newest_network_it_was_made_from(plan, store):
+    spent = {"dense.model": 30.0, "sparse.cut": 30.0, "sparse.model": 45.0}
+    manifests = {
+        address: replace(manifest, metrics={"epochs": spent[manifest.node]} if manifest.node in spent else {})
+        for address, manifest in store.manifests(plan.addresses).items()
+    }
+    found = epochs(plan, manifests)
+    assert {(manifests[address].node, count) for address, count in found.items()} == {
+        *spent.items(),
+        *(("dense.clean", 30.0), ("dense.far", 30.0), ("sparse.clean", 45.0), ("sparse.far", 45.0)),
+    }
+    assert len(found) == len(plan)
+
+
+def test_where_nothing_was_trained_nothing_has_epochs(plan, store):
+    assert read(plan, store).epochs == {}
 
 
 def test_a_rebuilt_parent_makes_everything_made_from_it_stale(plan, store):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -249,6 +250,17 @@ def test_a_wrong_name_is_answered_with_the_right_ones(table, message):
 
 def test_an_unknown_metric_is_no_error_before_there_are_results():
     assert fill(Table((), (), "clean.anything"), results(trial(None, method="m"))).cells[(), ()].n == 0
+
+
+def test_a_table_knows_the_epochs_behind_the_results_it_shows_and_no_others():
+    found = results(
+        trial(0.7, method="dense", seed=0),
+        trial(0.1, method="m", sparsity=0.5, seed=0),
+        trial(None, method="m", sparsity=0.9, seed=0),
+        trial(0.2, method="other", sparsity=0.5, seed=0),
+        epochs={0: 45.0, 1: 30.0, 2: 60.0, 3: 90.0},
+    )
+    assert fill(replace(SEEDS, where={"method": ["dense", "m"]}), found).epochs == (30.0, 45.0)
 
 
 def test_warnings_and_staleness_are_notes_of_the_cell():
