@@ -48,7 +48,7 @@ class Vim(Detector):
                 f"vim needs training images whose largest logit has a mean above 0, got {float(largest):.3g}"
             )
         outside = directions[:, : len(spread) - dimension]
-        alpha = largest / torch.linalg.vector_norm(centred @ outside, dim=1).mean()
+        alpha: Tensor = largest / torch.linalg.vector_norm(centred @ outside, dim=1).mean()
 
         def score(outputs: Outputs) -> Tensor:
             features = outputs.features.double()

@@ -15,6 +15,7 @@ from pytorch_ood.detector import (
     KLMatching,
     MaxLogit,
     MaxSoftmax,
+    OpenMax,
     ReAct,
     ViM,
 )
@@ -34,6 +35,7 @@ from workloads.detectors.knn import Knn
 from workloads.detectors.mahalanobis import Mahalanobis
 from workloads.detectors.max_logit import MaxLogit as Largest
 from workloads.detectors.msp import Msp
+from workloads.detectors.openmax import Openmax
 from workloads.detectors.react import React
 from workloads.detectors.relative_mahalanobis import RelativeMahalanobis
 from workloads.detectors.scale import Scale
@@ -113,6 +115,18 @@ def test_msp_gives_the_log_odds_of_the_same_probability() -> None:
     probability = -MaxSoftmax(None).predict_logits(TEST.logits.double())
     expected = torch.log((1 - probability) / probability)
     assert torch.allclose(Msp().fit(TRAIN)(TEST), expected, rtol=1e-4)
+
+
+@pytest.mark.parametrize(("tail", "revised"), [(20, 10), (9, 2)])
+def test_openmax_gives_the_log_odds_of_the_same_probability(tail, revised) -> None:
+    found = Openmax(tail=tail, revised=revised).fit(TRAIN)(TEST)
+    right = TRAIN.logits.argmax(1) == TRAIN.labels  # they take all images for right
+    theirs = OpenMax(None, tailsize=tail, alpha=revised)
+    expected = theirs.fit_logits(TRAIN.logits[right].double(), TRAIN.labels[right]).predict_logits(
+        TEST.logits.double()
+    )
+    assert torch.allclose(found.sigmoid(), expected, atol=1e-5)
+    assert expected.std() > 0.1
 
 
 def test_the_metrics_of_detection_are_the_same() -> None:

@@ -18,6 +18,7 @@ from workloads.detectors.knn import Knn
 from workloads.detectors.mahalanobis import Mahalanobis
 from workloads.detectors.max_logit import MaxLogit
 from workloads.detectors.msp import Msp
+from workloads.detectors.openmax import Openmax
 from workloads.detectors.react import React
 from workloads.detectors.relative_mahalanobis import RelativeMahalanobis
 from workloads.detectors.scale import Scale
@@ -181,6 +182,20 @@ def test_vim_weighs_what_leaves_the_subspace_by_the_largest_logits_of_training()
     assert Vim(dimension=2).fit(train)(far).item() == pytest.approx(8 * 3 - math.log(2))
 
 
+def test_openmax_gives_the_unknown_class_all_logits_of_classes_that_are_far() -> None:
+    # around (4, 0) at distance 1, and around (0, 4): farther is unknown, nearer is known
+    train = seen((5, 0), (3, 0), (0, 5), (0, 3), labels=(0, 0, 1, 1))
+    found = Openmax(revised=1).fit(train)(seen((4.5, 0), (9, 0)))
+    # what is near keeps its logit of 4.5 and leaves none to the unknown; what is far hands all 9 over
+    assert found.tolist() == pytest.approx([0 - math.log(math.exp(4.5) + 1), 9 - math.log(2)])
+
+
+def test_a_class_that_no_training_image_is_rightly_taken_for_is_always_far() -> None:
+    train = seen((5, 0), (3, 0), (5, 0), labels=(0, 0, 1))
+    found = Openmax(revised=1).fit(train)(seen((0, 4)))
+    assert found.item() == pytest.approx(4 - math.log(2))
+
+
 @pytest.mark.parametrize(
     ("make", "sentence"),
     [
@@ -188,6 +203,8 @@ def test_vim_weighs_what_leaves_the_subspace_by_the_largest_logits_of_training()
         (lambda: Gen(gamma=1), r"gamma must be in \(0, 1\), got 1"),
         (lambda: Gen(largest=0), "largest must be at least 1, got 0"),
         (lambda: Knn(k=0), "k must be at least 1, got 0"),
+        (lambda: Openmax(tail=1), "tail must be at least 2, got 1"),
+        (lambda: Openmax(revised=0), "revised must be at least 1, got 0"),
         (lambda: Vim(dimension=0), "dimension must be at least 1, got 0"),
         (lambda: React(quantile=1), r"quantile must be in \[0, 1\), got 1"),
         (lambda: Dice(sparsity=-0.1), r"sparsity must be in \[0, 1\), got -0\.1"),
@@ -205,6 +222,7 @@ def test_settings_that_mean_nothing_are_refused(make, sentence) -> None:
     [
         (Knn(k=3), seen((1, 0), (0, 1)), "k must be at most the number of training images, 2, got 3"),
         (RelativeMahalanobis(), seen((1, 0), (0, 1)), "images of at least 2 classes, got 1"),
+        (Openmax(), seen((1, 0), (0, 1)), "a class that at least 2 training images are rightly taken for"),
         (Vim(dimension=2), seen((1, 0), (0, 1)), "dimension must be below 2"),
         (Vim(dimension=1), seen((-1, 0, 3), (0, -1, 2)), "has a mean above 0, got 0"),
     ],
