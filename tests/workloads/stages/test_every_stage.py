@@ -26,6 +26,7 @@ from workloads.sparse_training.rigl import Rigl
 from workloads.stages import _data
 from workloads.stages.attack import Attack
 from workloads.stages.base import TorchStage
+from workloads.stages.certify import Certify
 from workloads.stages.classify import Classify
 from workloads.stages.detect import Detect
 from workloads.stages.features import Features
@@ -57,6 +58,7 @@ def cases(shared_runs, trained, weights):
     )
     return {
         "attack": (Attack(attack=Pgd(steps=2), samples=50), {"model": trained}),
+        "certify": (Certify(n0=5, n=20, samples=10), {"model": trained}),
         "classify": (Classify(), {"models": [trained, trained]}),
         "detect": (Detect(detector=Energy()), {"train": fit, "inside": inside, "outside": outside}),
         "features": (Features(), {"model": trained}),
