@@ -165,7 +165,7 @@ def points_of(sweep: Sweep, axes: Axes, problems: list[Problem]) -> Rows:
         rows = np.concatenate([rows, added])
     if not len(rows) and not problems:
         problems.append(Problem("exclude", "every trial is excluded"))
-    return distinct(rows) if sweep.include else rows
+    return distinct(rows) if sweep.include and len(rows) else rows
 
 
 def never(condition: Condition, axes: Axes) -> str:

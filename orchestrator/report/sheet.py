@@ -31,7 +31,7 @@ def sheet_of(grid: Grid, always_n: bool = True) -> Sheet:
     percent = in_percent(grid.metrics or (grid.value,))
     with_n = always_n or len(grid.counts) > 1
     notes = footnotes(grid)
-    columns = grid.column_headers or ((),)
+    columns = grid.column_headers or (() if grid.columns else ((),))  # none: no trial has this value
     lines = []
     for row in grid.row_headers:
         texts = [

@@ -35,7 +35,10 @@ def order_of(value: Any) -> tuple[str, Any]:
     key = key_of(value)
     if key[0] in ("number", "text", "truth"):
         return key[0], key[1]
-    return key[0], to_json(value)
+    try:
+        return key[0], to_json(value)
+    except TypeError:  # it stands for an axis that is not there, which is refused with all other mistakes
+        return key[0], repr(value)
 
 
 def shown(value: Any) -> Any:

@@ -339,7 +339,16 @@ def places(value, path=()):
         yield from places(item, (*path, key))
 
 
-@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_an_unknown_axis_in_a_list_that_another_node_reads_is_named(workplace):
+    document = {"name": "test", **read_text(EVERYTHING, "x"), "tables": []}
+    document["evaluate"]["clean"]["each"] = {"mark": ["$x", 1]}
+    document["evaluate"]["every"]["reads"]["models"][1]["at"] = {}
+    (workplace / "x.yaml").write_text(yaml.safe_dump(document))
+    with pytest.raises(SpecError, match=r"evaluate.clean.each.mark: unknown axis '\$x'"):
+        load("x.yaml", package=SMALL).plan()
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.data())
 def test_whatever_stands_in_a_file_is_planned_or_refused_with_a_message(workplace, data):
     document = {"name": "test", **read_text(EVERYTHING, "x")}

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from orchestrator.errors import InputError
 from orchestrator.report.rows import ABSENT
+from orchestrator.report.sheet import sheet_of
 from orchestrator.report.table import STALE, Cell, fill
 from orchestrator.spec.sweep import Table
 
@@ -131,6 +132,12 @@ def test_a_trial_that_lacks_one_of_two_column_axes_shows_where_the_other_agrees(
 def test_a_sweep_where_no_trial_has_the_column_axis_has_one_column():
     found = fill(SEEDS, results(trial(0.7, method="dense", seed=0), order={"sparsity": ["0.5"]}))
     assert found.column_headers == ((ABSENT,),)
+
+
+def test_a_table_for_which_the_sweep_plans_no_trial_has_no_rows_and_no_columns():
+    table = Table(("method",), ("sparsity",), "clean.accuracy", where={"method": "other"})
+    sheet = sheet_of(fill(table, results(trial(0.7, method="m", sparsity=0.5))))
+    assert (sheet.header, sheet.lines) == (("method",), ())
 
 
 def test_a_row_axis_that_a_trial_lacks_is_a_dash_and_stands_first():

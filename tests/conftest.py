@@ -1,0 +1,10 @@
+"""What holds for every test."""
+
+from __future__ import annotations
+
+from hypothesis import settings
+
+# A search that finds something new on one machine and not on the next is run by hand: `--hypothesis-profile=wide`.
+settings.register_profile("same", derandomize=True, max_examples=200, deadline=None)
+settings.register_profile("wide", max_examples=5000, deadline=None)
+settings.load_profile("same")
