@@ -63,7 +63,8 @@ def column_title(grid: Grid, column: Sequence[str]) -> str:
 def caption(grid: Grid) -> str:
     """How the numbers came about, what was added to what was asked for, and what is missing."""
     over = f" over {' and '.join(grid.over)}" if grid.over else ""
-    parts = [f"Mean ± sample standard deviation{over}, {counted(grid)}."]
+    first = f" of means over {' and '.join(grid.average)}" if grid.average else ""
+    parts = [f"Mean ± sample standard deviation{over}{first}, {counted(grid)}."]
     if grid.where:
         parts.append(
             f"Only {', '.join(f'{key}={text_of(shown(value))}' for key, value in grid.where.items())}."

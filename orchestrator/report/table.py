@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 from orchestrator.errors import InputError, unknown
-from orchestrator.report.grouping import Header, grouped, ordered, selected, varies
+from orchestrator.report.grouping import Header, grouped, header, ordered, selected, varies
 from orchestrator.report.rows import Planned, Results, text_of
 from orchestrator.spec.sweep import Table
 
@@ -19,7 +19,10 @@ STALE = "stale: something it was made from has been rebuilt with another result 
 
 @dataclass(frozen=True)
 class Cell:
-    """The results of one row and column; each stage counts once, however many trials share it."""
+    """The results of one row and column; each stage counts once, however many trials share it.
+
+    Where the table averages first, a value is such a mean, and only of all that belong to it.
+    """
 
     values: tuple[float, ...]
     planned: int
@@ -71,6 +74,7 @@ class Grid:
     """How many of them are missing."""
     written: Mapping[tuple[str, str], Any]
     """Key and text in a header -> the value itself."""
+    average: tuple[str, ...] = ()
     epochs: tuple[float, ...] = ()
     """The different epochs of training behind its results, ascending, as far as they are known."""
 
@@ -103,7 +107,7 @@ def fill(table: Table, results: Results, place: str = "table") -> Grid:
         nodes = {*results.nodes, *(planned.node for planned in results.planned)}
         raise InputError(f"{place}.value: {unknown('node', node, nodes)}")
     keys = list(dict.fromkeys([*results.order, *(key for planned in found for key in planned.keys)]))
-    for key in (*table.rows, *table.columns, *table.over, *table.where):
+    for key in (*table.rows, *table.columns, *table.average, *table.over, *table.where):
         # `over` is seed where nothing is said, and a sweep need not have it
         if found and key not in keys and key != "seed":
             raise InputError(f"{place}: {unknown('key', key, keys)}")
@@ -111,7 +115,7 @@ def fill(table: Table, results: Results, place: str = "table") -> Grid:
     names = resolve(metric, found, results, place)
     waiting = {planned.address for planned in found} - results.manifests.keys()
     groups = grouped(found, table.rows, table.columns)
-    asked = {*table.rows, *table.columns, *table.over}
+    asked = {*table.rows, *table.columns, *table.average, *table.over}
     added = tuple(key for key in keys if key not in asked and varies(key, groups.values()))
     rows = (*table.rows, *added)
     if added:
@@ -126,10 +130,11 @@ def fill(table: Table, results: Results, place: str = "table") -> Grid:
         table.where,
         ordered((row for row, _ in groups), rows, results.order),
         ordered((column for _, column in groups), table.columns, results.order),
-        {place: cell_of(members, names, results) for place, members in groups.items()},
+        {place: cell_of(members, names, results, table.average) for place, members in groups.items()},
         len(waiting) + len(names),
         len(waiting),
         {(key, text_of(value)): value for planned in found for key, value in planned.keys.items()},
+        table.average,
         tuple(sorted({results.epochs[address] for address in names if address in results.epochs})),
     )
 
@@ -161,13 +166,39 @@ def resolve(metric: str, found: Iterable[Planned], results: Results, place: str)
     return names
 
 
-def cell_of(members: Sequence[Planned], names: Mapping[str, str], results: Results) -> Cell:
-    """The cell of ``members``; ``names`` says which have a result. What is done without one never will."""
-    addresses = dict.fromkeys(planned.address for planned in members)
-    there = [address for address in addresses if address in names]
-    waiting = [address for address in addresses if address not in results.manifests]
-    notes = Counter(text for address in there for text in results.warnings.get(address, ()))
-    if old := sum(address in results.stale for address in there):
+def cell_of(
+    members: Sequence[Planned], names: Mapping[str, str], results: Results, average: Sequence[str] = ()
+) -> Cell:
+    """The cell of ``members``; ``names`` says which have a result. What is done without one never will.
+
+    Each value is the mean of those that differ in the keys ``average`` alone.
+    """
+    sets = averaged(members, average)
+    there = [addresses for addresses in sets if all(address in names for address in addresses)]
+    able = [
+        addresses
+        for addresses in sets
+        if all(address in names or address not in results.manifests for address in addresses)
+    ]
+    notes: Counter[str] = Counter()
+    for addresses in there:
+        notes.update({text for address in addresses for text in results.warnings.get(address, ())})
+    if old := sum(any(address in results.stale for address in addresses) for addresses in there):
         notes[STALE] = old
-    values = (results.manifests[address].metrics[names[address]] for address in there)
-    return Cell(tuple(values), len(there) + len(waiting), notes)
+    values = (
+        math.fsum(results.manifests[address].metrics[names[address]] for address in addresses)
+        / len(addresses)
+        for addresses in there
+    )
+    return Cell(tuple(values), len(able), notes)
+
+
+def averaged(members: Iterable[Planned], keys: Sequence[str]) -> list[tuple[str, ...]]:
+    """The addresses of ``members`` that differ in ``keys`` alone, together; each set once."""
+    if not keys:
+        return list(dict.fromkeys((planned.address,) for planned in members))
+    sets: dict[Header, dict[str, None]] = defaultdict(dict)
+    for planned in members:
+        others = [key for key in planned.keys if key not in keys]
+        sets[(*others, *header(planned, others))][planned.address] = None
+    return list(dict.fromkeys(tuple(addresses) for addresses in sets.values()))

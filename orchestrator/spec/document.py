@@ -70,11 +70,12 @@ class StoreDocument(_Shape):
 
 
 class TableDocument(_Shape):
-    """``{rows: [...], columns: ..., value: node.metric, over: [seed], where: {...}}``."""
+    """``{rows: [...], columns: ..., value: node.metric, average: [...], over: [seed], where: {...}}``."""
 
     value: str
     rows: Names = []
     columns: Names = []
+    average: Names = []
     over: Names = ["seed"]
     where: dict[str, Any] = {}
 

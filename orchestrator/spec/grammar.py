@@ -84,7 +84,14 @@ class Grammar:
             keep=document.keep,
             store=self.store(),
             tables=tuple(
-                Table(tuple(table.rows), tuple(table.columns), table.value, tuple(table.over), table.where)
+                Table(
+                    tuple(table.rows),
+                    tuple(table.columns),
+                    table.value,
+                    tuple(table.over),
+                    table.where,
+                    tuple(table.average),
+                )
                 for table in document.tables
             ),
             broken=frozenset(self.broken),

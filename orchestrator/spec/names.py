@@ -52,7 +52,7 @@ def _table(table: TableDocument, document: Document, where: str) -> Iterator[Pro
         yield Problem(f"{where}.value", unknown("node", node, nodes))
         return
     known = {*document.axes, METHOD, *(f"{node}.{key}" for key in _each(node, document.evaluate))}
-    for place in ("rows", "columns", "over", "where"):
+    for place in ("rows", "columns", "average", "over", "where"):
         for key in getattr(table, place):
             # `over` is seed where nothing is said, and a sweep need not have it
             if key not in known and not (place == "over" and key == "seed"):

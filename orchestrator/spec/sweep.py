@@ -81,6 +81,8 @@ class Table:
     value: str
     over: tuple[str, ...] = ("seed",)
     where: Mapping[str, Any] = field(default_factory=dict)
+    average: tuple[str, ...] = ()
+    """Keys over whose values the mean is taken first: a cell then has the mean and spread of these means."""
 
 
 @dataclass(frozen=True)

@@ -44,6 +44,7 @@ def table(grid: Grid) -> dict[str, Any]:
         "metrics": list(grid.metrics),
         "rows": list(grid.rows),
         "columns": list(grid.columns),
+        "average": list(grid.average),
         "over": list(grid.over),
         "added": list(grid.added),
         "where": dict(grid.where),

@@ -67,6 +67,11 @@ def test_an_override_of_resources_makes_nobody_depend_on_its_condition(sweeps):
     }
 
 
+def test_a_table_may_average_over_a_key_of_its_node(sweeps):
+    sweep = sweeps.load(SWEEP + "    tables: [{value: e.x, average: e.count, where: {e.count: [1, 2]}}]")
+    assert sweep.tables[0].average == ("e.count",)
+
+
 def test_settings_are_read_into_the_sweep(sweeps):
     sweep = sweeps.load(SWEEP + SETTINGS)
     assert sweep.retries == Retries(system=7, error=0)
@@ -143,6 +148,10 @@ STAGES = "join, judge, make, search, step"
         ("tables: [{value: e}]", "tables[0].value: must be node.metric, such as clean.accuracy, got 'e'"),
         ("tables: [{value: f.x}]", "tables[0].value: unknown node 'f'. Known: e, model"),
         ("tables: [{value: e.x, rows: [b]}]", "tables[0].rows: unknown key 'b'. Known: a, e.count, method"),
+        (
+            "tables: [{value: e.x, average: b}]",
+            "tables[0].average: unknown key 'b'. Known: a, e.count, method",
+        ),
         ("tables: [{value: e.x, over: b}]", "tables[0].over: unknown key 'b'. Known: a, e.count, method"),
         (
             "tables: [{value: e.x, where: {count: 1}}]",

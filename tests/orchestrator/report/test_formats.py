@@ -93,6 +93,12 @@ def test_the_note_stands_below_the_footnotes_and_its_numbers_are_in_json():
     assert json.loads(render(report, "json")["results.json"])["tables"][0]["epochs"] == [30.0, 45.0]
 
 
+def test_the_caption_says_over_what_a_mean_was_taken_first():
+    found = results(*(({"method": "m", "ood.ood": name}, 0.9) for name in "ab"), node="ood", metric="auroc")
+    sheet = sheet_of(fill(Table(("method",), (), "ood.auroc", average=("ood.ood",)), found))
+    assert sheet.caption == "Mean ± sample standard deviation over seed of means over ood.ood, n=1."
+
+
 def test_without_columns_the_metric_is_the_header():
     found = results(({"method": "m"}, 0.9))
     assert sheet_of(fill(Table(("method",), (), "clean.accuracy"), found)).header == (

@@ -84,6 +84,61 @@ def test_an_axis_that_varies_inside_a_cell_becomes_a_row_header():
     assert found.cells[("m", "3"), ("0.5",)].values == (0.9,)
 
 
+def sets(*values, **keys):
+    """Results of one network on the sets a, b and c."""
+    return [trial(value, **keys, **{"clean.ood": name}) for name, value in zip("abc", values, strict=False)]
+
+
+NEAR = Table(("method",), (), "clean.accuracy", ("seed",), {"clean.ood": ["a", "b"]}, ("clean.ood",))
+
+
+def test_a_mean_over_a_key_is_taken_before_the_spread_over_seeds():
+    found = fill(
+        NEAR,
+        results(*sets(0.1, 0.5, 0.9, method="m", seed=0), *sets(0.2, 0.6, 0.9, method="m", seed=1)),
+    )
+    cell = found.cells[("m",), ()]
+    assert cell.values == pytest.approx((0.3, 0.4))
+    assert (cell.n, cell.planned, found.planned) == (2, 2, 4)
+    assert math.isclose(cell.deviation, 0.1 / math.sqrt(2))
+    assert found.added == ()
+
+
+def test_a_mean_of_which_something_is_missing_is_none():
+    found = fill(NEAR, results(*sets(0.1, 0.5, method="m", seed=0), *sets(0.2, None, method="m", seed=1)))
+    cell = found.cells[("m",), ()]
+    assert cell.values == (0.3,)
+    assert (cell.n, cell.planned, found.missing) == (1, 2, 1)
+
+
+def test_a_mean_of_what_trials_share_counts_once():
+    shared = [
+        ({"address": name * 16, "method": "dense", "sparsity": p, "clean.ood": name}, value)
+        for p in (0.5, 0.9)
+        for name, value in (("a", 0.2), ("b", 0.4))
+    ]
+    cell = fill(replace(NEAR, over=("sparsity",)), results(*shared)).cells[("dense",), ()]
+    assert cell.values == pytest.approx((0.3,))
+
+
+def test_other_keys_keep_means_apart_and_become_row_headers():
+    found = fill(
+        NEAR,
+        results(
+            *sets(0.1, 0.3, method="m", seed=0, **{"clean.detector": "msp"}),
+            *sets(0.5, 0.9, method="m", seed=0, **{"clean.detector": "knn"}),
+        ),
+    )
+    assert found.rows == ("method", "clean.detector")
+    assert found.cells[("m", "msp"), ()].values == pytest.approx((0.2,))
+    assert found.cells[("m", "knn"), ()].values == pytest.approx((0.7,))
+
+
+def test_a_mean_carries_a_warning_once():
+    found = fill(NEAR, results(*sets(0.1, 0.3, method="m", seed=0), warnings={0: ("odd",), 1: ("odd",)}))
+    assert found.cells[("m",), ()].notes == {"odd": 1}
+
+
 def test_a_key_of_the_node_that_varies_becomes_a_row_header_too():
     found = fill(
         Table((), (), "ood.auroc"),
