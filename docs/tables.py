@@ -6,11 +6,16 @@ Fields and roles are read from the classes. Metrics are those of a run: no class
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
+import os
 import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, get_args
+from unittest.mock import patch
+
+import torch
 
 import orchestrator
 from orchestrator.build import data_of, field_types, find, is_component, names, package_of
@@ -18,6 +23,7 @@ from orchestrator.identity import default_of
 from orchestrator.spec import STAGES
 from orchestrator.stage import Role, Stage
 from orchestrator.storage import open_store
+from workloads.architectures.lenet import Lenet
 
 PAGE = Path(__file__).parent / "sweeps.md"
 BEGIN, END = "<!-- stages: made by python -m docs.tables -->\n", "<!-- end of stages -->\n"
@@ -37,8 +43,11 @@ methods:
     base:   {stage: train, reads: {model: start}, seed: $seed, epochs: 1}
     model:  {stage: prune, reads: {model: base}, criterion: magnitude, sparsity: 0.5}
 evaluate:
+  given:    {stage: pretrained, architecture: lenet, dataset: digits, file: w.pt, sha256: SHA256}
+  narrow:   {stage: prune_channels, reads: {model: model}, criterion: norm, sparsity: 0.5}
   clean:    {stage: classify, reads: {model: model}}
   robust:   {stage: attack, reads: {model: model}, attack: {name: fgsm, epsilon: 8/255}}
+  certain:  {stage: certify, reads: {model: model}, n0: 2, n: 20, samples: 4}
   features: {stage: features, reads: {model: model}}
   others:   {stage: features, reads: {model: model}, dataset: noise}
   ood:      {stage: detect, reads: {train: features, inside: features, outside: others}, detector: msp}
@@ -87,10 +96,13 @@ def metrics_of_stages() -> dict[str, list[str]]:
     """
     found: dict[str, list[str]] = {}
     with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "every_stage.yaml"
-        file.write_text(EVERY_STAGE, encoding="utf-8")
+        weights, file = Path(folder) / "w.pt", Path(folder) / "every_stage.yaml"
+        torch.save(Lenet().network((1, 8, 8), 10, seed=0).state_dict(), weights)
+        sha256 = hashlib.sha256(weights.read_bytes()).hexdigest()
+        file.write_text(EVERY_STAGE.replace("SHA256", sha256), encoding="utf-8")
         plan, store = orchestrator.load(file).plan(), open_store(Path(folder) / "results")
-        orchestrator.run(plan, store, engine="inline")
+        with patch.dict(os.environ, SPARSWEEP_DATA=folder):
+            orchestrator.run(plan, store, engine="inline")
         for manifest in store.manifests(plan.addresses).values():
             found[manifest.stage] = list(manifest.metrics)
     for name in names(STAGES):
