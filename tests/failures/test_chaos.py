@@ -30,7 +30,7 @@ def chaos(request, tmp_path):
 
 def test_rounds_of_random_faults_end_as_if_nothing_had_happened(chaos):
     chaos, said = chaos
-    for number in range(3 if chaos.proxy else 4):
+    for number in [1] if chaos.proxy else [0, 1]:
         chaos.play(number)
     assert chaos.violations == 0, "\n".join(said)
     assert len(chaos.faults) > 3
