@@ -4,14 +4,22 @@ from __future__ import annotations
 
 from itertools import pairwise
 
+import numpy as np
 import pytest
 import torch
+from scipy.optimize import linprog, lsq_linear
 from torch import Tensor, nn
 
 from workloads.attacks._ascent import ascent, judged, odds
+from workloads.attacks._margins import aimed, margin, ratio, targeted_ratio
+from workloads.attacks._projection import to_boundary
+from workloads.attacks.apgd import Apgd
+from workloads.attacks.autoattack import Autoattack
 from workloads.attacks.base import Attack
+from workloads.attacks.fab import Fab
 from workloads.attacks.fgsm import Fgsm
 from workloads.attacks.pgd import Pgd
+from workloads.attacks.square import Square
 from workloads.randomness import normal, uniform
 
 SAMPLES = torch.arange(6)
@@ -183,3 +191,188 @@ def test_random_starts_fill_the_ball_evenly(norm) -> None:
 def test_settings_of_pgd_that_make_no_sense_are_refused(fields, sentence) -> None:
     with pytest.raises(ValueError, match=sentence):
         Pgd(**fields)
+
+
+class Planes(nn.Module):
+    """``classes`` linear functions of the pixels, whose boundaries are planes."""
+
+    def __init__(self, classes: int) -> None:
+        super().__init__()
+        self.classes = classes
+        self.weight = nn.Parameter(normal(2, torch.arange(classes), (3, 4, 5)))
+
+    def forward(self, images: Tensor) -> Tensor:
+        return torch.einsum("nchw,kchw->nk", images, self.weight)
+
+
+@pytest.mark.parametrize("loss", ["ce", "dlr", "dlr_targeted"])
+def test_apgd_finds_the_corner_whatever_it_climbs(loss) -> None:
+    class Four(Linear):
+        """The two classes of `Linear`, and two that are never near: they keep the ratio's scale."""
+
+        classes = 4
+
+        def forward(self, images: Tensor) -> Tensor:
+            score = super().forward(images)
+            return torch.cat([score, torch.full_like(score, -1000) * torch.tensor([1.0, 2.0])], 1)
+
+    targets = 1 if loss == "dlr_targeted" else None
+    found = Apgd(epsilon=0.1, loss=loss, targets=targets)(Four(), middle(), LABELS, SAMPLES, 0)
+    assert torch.allclose(found, middle() + 0.1 * worst_way(Linear()).sign(), atol=1e-6)
+
+
+def test_apgd_goes_to_the_end_of_the_gradient_in_l2() -> None:
+    model = Linear()
+    found = Apgd(epsilon=0.3, norm="l2")(model, middle(), LABELS, SAMPLES, 0)
+    expected = middle() + 0.3 * worst_way(model) / model.weight.norm()
+    assert torch.allclose(found, expected, atol=1e-3)
+
+
+@pytest.mark.parametrize("norm", ["linf", "l2"])
+def test_fab_finds_the_nearest_image_of_another_class(norm) -> None:
+    model = Planes(5)
+    images = 0.4 + 0.2 * uniform(0, torch.arange(6), (3, 4, 5))
+    with torch.no_grad():
+        logits = model(images)
+        labels = logits.argmax(1)
+        ways = (model.weight[None] - model.weight[labels][:, None]).flatten(2)
+        gaps = logits.gather(1, labels[:, None]) - logits
+        sizes = ways.abs().sum(2) if norm == "linf" else ways.norm(dim=2)
+        known = (gaps / sizes).nan_to_num(torch.inf).scatter(1, labels[:, None], torch.inf).amin(1)
+    for label, place, best in zip(labels, range(6), known.tolist(), strict=True):
+        one, own = images[place : place + 1], label[None]
+        # In a ball a little larger than needed it fools, and in one a little smaller nothing can.
+        for epsilon, fooled in ((1.02 * best, True), (0.98 * best, False)):
+            found = Fab(epsilon, norm, steps=10)(model, one, own, torch.tensor([place]), 0)
+            assert bool(judged(model, found, own)[1]) is fooled
+
+
+@pytest.mark.parametrize("norm", ["linf", "l2"])
+def test_the_smallest_change_to_a_plane_is_that_of_a_general_solver(norm) -> None:
+    images = uniform(3, torch.arange(8), (1, 2, 3)).double()
+    gradient = normal(3, torch.arange(8), (1, 2, 3)).double()
+    highest = (gradient.clamp_min(0) * (1 - images) - gradient.clamp_max(0) * images).sum((1, 2, 3))
+    for share in (0.0, 0.3, 0.9):
+        for sign in (1, -1):
+            way = sign * gradient
+            top = (way.clamp_min(0) * (1 - images) - way.clamp_max(0) * images).sum((1, 2, 3))
+            found = to_boundary(images, gradient, sign * share * top, norm)
+            assert torch.allclose((found * gradient).sum((1, 2, 3)), sign * share * top, atol=1e-9)
+            assert (images + found).min() >= -1e-12
+            assert (images + found).max() <= 1 + 1e-12
+            for place in range(8):
+                expected = solved(images[place], gradient[place], float(sign * share * top[place]), norm)
+                size = found[place].abs().max() if norm == "linf" else found[place].norm()
+                assert float(size) == pytest.approx(expected, abs=2e-4)
+    too_far = to_boundary(images, gradient, 10 * highest, norm)
+    assert torch.allclose(images + too_far, (gradient > 0).double(), atol=1e-9)
+
+
+def solved(image: Tensor, gradient: Tensor, rise: float, norm: str) -> float:
+    """The size of the smallest change, by scipy."""
+    slopes, pixels = gradient.flatten().numpy(), image.flatten().numpy()
+    count = len(pixels)
+    if norm == "linf":
+        unit, ones = np.eye(count), np.ones((count, 1))
+        answer = linprog(
+            np.r_[np.zeros(count), 1],
+            A_ub=np.r_[np.c_[unit, -ones], np.c_[-unit, -ones]],
+            b_ub=np.zeros(2 * count),
+            A_eq=np.r_[slopes, 0][None],
+            b_eq=[rise],
+            bounds=[*zip(-pixels, 1 - pixels, strict=True), (0, None)],
+        )
+        return float(answer.fun)
+    # Least squares with bounds, the plane as one row of great weight.
+    heavy = np.r_[np.eye(count), 1e4 * slopes[None]]
+    answer = lsq_linear(
+        heavy, np.r_[np.zeros(count), 1e4 * rise], (-pixels - 1e-12, 1 - pixels + 1e-12), tol=1e-14
+    )
+    return float(np.linalg.norm(answer.x))
+
+
+def test_square_finds_the_corner_where_every_pixel_counts_alike() -> None:
+    class Bright(nn.Module):
+        """Class 0 always; the darker the image, the less so."""
+
+        classes = 2
+
+        def forward(self, images: Tensor) -> Tensor:
+            score = 1 + images.mean((1, 2, 3))
+            return torch.stack([score, -score], 1)
+
+    found = Square(epsilon=0.1, queries=3000)(Bright(), middle(), 0 * LABELS, SAMPLES, 0)
+    assert torch.allclose(found, middle() - 0.1, atol=1e-6)
+
+
+def test_autoattack_asks_nothing_more_of_images_that_have_fallen() -> None:
+    model = Planes(5).eval()
+    images = middle()
+    labels = (model(images).argmax(1) + 1) % 5  # all are wrong before
+    seen = []
+    forward = model.forward
+    model.forward = lambda given: seen.append(len(given)) or forward(given)  # type: ignore[method-assign]
+    found = Autoattack(epsilon=0.1)(model, images, labels, SAMPLES, 0)
+    assert torch.equal(found, images)
+    assert seen == [6]
+
+
+@pytest.mark.parametrize("classes", [2, 3, 4])
+def test_autoattack_takes_the_losses_that_the_number_of_classes_allows(classes) -> None:
+    attack = Autoattack(epsilon=0.1, steps=3, queries=5)
+    kinds = [(type(each).__name__, getattr(each, "loss", "")) for each in attack._sequence(classes)]
+    ratios = {2: [], 3: [("Apgd", "dlr")], 4: [("Apgd", "dlr_targeted")]}[classes]
+    assert kinds == [("Apgd", "ce"), *ratios, ("Fab", ""), ("Square", "")]
+    model = Planes(classes)
+    labels = model(middle()).argmax(1)
+    assert judged(model, attack(model, middle(), labels, SAMPLES, 0), labels)[1].any()
+
+
+@pytest.mark.parametrize(
+    "attack", [Fab(targets=5), Apgd(loss="dlr_targeted", targets=5), Autoattack(targets=5, steps=1)], ids=repr
+)
+def test_more_targets_than_wrong_classes_are_refused(attack) -> None:
+    model = Planes(5)
+    labels = model(middle()).argmax(1)
+    with pytest.raises(ValueError, match="targets must be at most 4, the number of wrong classes, got 5"):
+        attack(model, middle(), labels, SAMPLES, 0)
+
+
+def test_a_ratio_of_more_outputs_than_there_are_is_refused() -> None:
+    with pytest.raises(ValueError, match="the loss dlr needs at least 3 outputs, got 2"):
+        Apgd(loss="dlr")(Linear(), middle(), LABELS, SAMPLES, 0)
+
+
+def test_ratios_of_logits_are_those_of_the_paper_and_blind_to_scale() -> None:
+    logits, labels = torch.tensor([[4.0, 1.0, 2.0, 0.0]]), torch.tensor([0])
+    for scale in (1, 1e4):
+        assert ratio(scale * logits, labels).item() == pytest.approx(-(4 - 2) / (4 - 1))
+        targeted = targeted_ratio(scale * logits, labels, torch.tensor([3]))
+        assert targeted.item() == pytest.approx(-(4 - 0) / (4 - (1 + 0) / 2))
+    assert margin(logits, torch.tensor([2])).item() == -2
+
+
+def test_the_classes_aimed_at_are_the_likeliest_wrong_ones_that_are_known() -> None:
+    logits = torch.tensor([[3.0, 1.0, 2.0, 9.0], [0.0, 5.0, 4.0, 9.0]])
+    ranked = [aimed(logits, torch.tensor([0, 2]), 3, rank).tolist() for rank in (0, 1)]
+    assert ranked == [[2, 1], [1, 0]]
+
+
+@pytest.mark.parametrize(
+    ("kind", "fields", "sentence"),
+    [
+        (Apgd, {"steps": 0}, "steps must be at least 1, got 0"),
+        (Apgd, {"restarts": 0}, "restarts must be at least 1, got 0"),
+        (Apgd, {"targets": 0, "loss": "dlr_targeted"}, "targets must be at least 1, got 0"),
+        (Apgd, {"targets": 3}, "targets go with the loss dlr_targeted, got ce"),
+        (Fab, {"steps": 0}, "steps must be at least 1, got 0"),
+        (Fab, {"targets": 0}, "targets must be at least 1, got 0"),
+        (Square, {"queries": 0}, "queries must be at least 1, got 0"),
+        (Square, {"area": 0.0}, r"area is a share of the image in \(0, 1\], got 0\.0"),
+        (Autoattack, {"steps": 0}, "steps must be at least 1, got 0"),
+        (Autoattack, {"queries": 0}, "queries must be at least 1, got 0"),
+    ],
+)
+def test_settings_that_make_no_sense_are_refused(kind, fields, sentence) -> None:
+    with pytest.raises(ValueError, match=sentence):
+        kind(**fields)
