@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections import Counter
 
 import pytest
 
@@ -64,10 +65,12 @@ def test_a_done_sweep_runs_nothing_and_an_extended_one_runs_what_is_new(sweep):
     assert "Nothing to run" in said
     assert "ray" not in said.lower().replace("array", "")
 
-    small.file.write_text(text.replace("detector: [msp]", "detector: [msp, energy]"))
+    more = text.replace("noise]", "noise, textures]").replace("[msp]", "[msp, {name: knn, k: 20}]")
+    small.file.write_text(more)
     small.run("run", "--engine", "inline")
-    assert {event["node"].rpartition(".")[2] for event in small.events("finished")} == {"ood"}
-    assert len(small.events("finished")) == 10  # a network each: 2 dense, 4 magnitude, 4 rigl
+    # of ten networks (2 dense, 4 magnitude, 4 rigl) the new set, and three pairs with the new set or detector
+    nodes = Counter(event["node"].rpartition(".")[2] for event in small.events("finished"))
+    assert nodes == {"features": 10, "ood": 30}
 
     small.file.write_text(text.replace("seed: [0, 1]", "seed: [0, 1, 2]"))
     small.run("run", "--engine", "inline")
