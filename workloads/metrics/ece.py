@@ -5,10 +5,9 @@ Guo, Pleiss, Sun and Weinberger (2017): "On Calibration of Modern Neural Network
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor
 
-from workloads.metrics._checks import check_answers
+from workloads.metrics._bins import answers, equally_wide, gap
 
 
 def ece(log_probabilities: Tensor, labels: Tensor, bins: int = 15) -> float:
@@ -20,12 +19,5 @@ def ece(log_probabilities: Tensor, labels: Tensor, bins: int = 15) -> float:
     Raises:
         ValueError: there are no images or bins, a belief is NaN, or a label is none of the K classes.
     """
-    check_answers(log_probabilities, labels)
-    if bins < 1:
-        raise ValueError(f"bins must be at least 1, got {bins}")
-    largest, answers = log_probabilities.double().max(1)
-    confidence = largest.exp()
-    places = (confidence * bins).long().clamp(max=bins - 1)
-    surplus = confidence - (answers == labels).double()
-    gaps = torch.zeros(bins, dtype=torch.float64, device=surplus.device).index_add_(0, places, surplus)
-    return float(gaps.abs().sum() / len(labels))
+    confidence, right = answers(log_probabilities, labels)
+    return gap(confidence, right, equally_wide(confidence, bins), bins)
