@@ -49,6 +49,8 @@ evaluate:
   robust:   {stage: attack, reads: {model: model}, attack: {name: fgsm, epsilon: 8/255}}
   certain:  {stage: certify, reads: {model: model}, n0: 2, n: 20, samples: 4}
   features: {stage: features, reads: {model: model}}
+  held:     {stage: features, reads: {model: model}, split: validation}
+  trust:    {stage: calibrate, reads: {inside: features, validation: held}}
   others:   {stage: features, reads: {model: model}, dataset: noise}
   ood:      {stage: detect, reads: {train: features, inside: features, outside: others}, detector: msp}
 """

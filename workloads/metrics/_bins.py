@@ -39,7 +39,7 @@ def equally_full(confidence: Tensor, bins: int) -> Tensor:
     """
     _check(bins)
     _, group, sizes = torch.unique(confidence, return_inverse=True, return_counts=True)
-    first = sizes.cumsum(0) - sizes
+    first: Tensor = sizes.cumsum(0) - sizes
     return (first * bins // len(confidence))[group]
 
 

@@ -26,8 +26,10 @@ from workloads.sparse_training.rigl import Rigl
 from workloads.stages import _data
 from workloads.stages.attack import Attack
 from workloads.stages.base import TorchStage
+from workloads.stages.calibrate import Calibrate
 from workloads.stages.certify import Certify
 from workloads.stages.classify import Classify
+from workloads.stages.corruptions import Corruptions
 from workloads.stages.detect import Detect
 from workloads.stages.features import Features
 from workloads.stages.initialise import Initialise
@@ -52,14 +54,24 @@ def weights(trained, tmp_path_factory):
 @pytest.fixture(scope="module")
 def cases(shared_runs, trained, weights):
     """Stage name -> a stage of that name and what it reads."""
-    fit, inside, outside = (
+    fit, held, inside, outside = (
         shared_runs.output(stage, model=trained)
-        for stage in (Features(split="train"), Features(), Features(dataset=Textures()))
+        for stage in (
+            Features(split="train"),
+            Features(split="validation"),
+            Features(),
+            Features(dataset=Textures()),
+        )
     )
     return {
         "attack": (Attack(attack=Pgd(steps=2), samples=50), {"model": trained}),
+        "calibrate": (Calibrate(), {"inside": inside, "validation": held}),
         "certify": (Certify(n0=5, n=20, samples=10), {"model": trained}),
         "classify": (Classify(), {"models": [trained, trained]}),
+        "corruptions": (
+            Corruptions(corruptions=("fog", "shot_noise"), severities=(1, 5)),
+            {"model": trained, "reference": trained},
+        ),
         "detect": (Detect(detector=Energy()), {"train": fit, "inside": inside, "outside": outside}),
         "features": (Features(), {"model": trained}),
         "initialise": (Initialise(architecture=Mlp(), dataset=Digits(), seed=0), {}),
@@ -215,5 +227,5 @@ def test_a_stage_is_rebuilt_from_its_fields_with_the_same_address(name, cases):
 def test_a_stage_that_loads_images_says_what_they_were(name, cases, runs):
     stage, inputs = cases[name]
     found = runs(stage, **inputs)[0].fingerprints
-    assert bool(found) == (name != "detect")
+    assert bool(found) == (name not in ("calibrate", "detect"))
     assert all(len(digest) == 64 for digest in found.values())
