@@ -118,6 +118,12 @@ def test_the_passes_of_an_attack_are_counted(runs):
     assert mixed["training_flops"] == pytest.approx(IMAGES * DENSE * (sum(passes) + 6), rel=1e-12)
 
 
+def test_a_fresh_network_costs_what_it_takes_to_run_and_has_cost_nothing_to_train(runs):
+    _, metrics = runs(Initialise(architecture=Mlp(hidden=(30,)), dataset=Digits(), seed=0))
+    assert (metrics["epochs"], metrics["training_flops"]) == (0, 0)
+    assert (metrics["inference_flops"], metrics["nonzeros"]) == (DENSE, DENSE / 2 + 40)
+
+
 def test_the_flops_add_up_over_the_ancestry(runs):
     start = runs.output(Initialise(architecture=Mlp(hidden=(30,)), dataset=Digits(), seed=0))
     first, metrics = runs(runs.small(), model=start)
