@@ -1,4 +1,4 @@
-"""The table of stages in docs/sweeps.md, made from the stages: ``python -m docs.tables`` writes it anew.
+"""The tables of stages and of names in docs/sweeps.md: ``python -m docs.tables`` makes them anew.
 
 Fields and roles are read from the classes. Metrics are those of a run: no class lists them.
 """
@@ -26,7 +26,8 @@ from orchestrator.storage import open_store
 from workloads.architectures.lenet import Lenet
 
 PAGE = Path(__file__).parent / "sweeps.md"
-BEGIN, END = "<!-- stages: made by python -m docs.tables -->\n", "<!-- end of stages -->\n"
+WORKLOADS = Path(__file__).parents[1] / "workloads"
+BEGIN, END = "<!-- {}: made by python -m docs.tables -->\n", "<!-- end of {} -->\n"
 ROLES = {
     Role.ONE: "`{}`",
     Role.OPTIONAL: "`{}` or nothing",
@@ -48,6 +49,7 @@ evaluate:
   clean:    {stage: classify, reads: {model: model}}
   robust:   {stage: attack, reads: {model: model}, attack: {name: fgsm, epsilon: 8/255}}
   certain:  {stage: certify, reads: {model: model}, n0: 2, n: 20, samples: 4}
+  spoiled:  {stage: corruptions, reads: {model: model}, corruptions: [gaussian_noise, fog], severities: [1, 5]}
   features: {stage: features, reads: {model: model}}
   held:     {stage: features, reads: {model: model}, split: validation}
   trust:    {stage: calibrate, reads: {inside: features, validation: held}}
@@ -113,12 +115,35 @@ def metrics_of_stages() -> dict[str, list[str]]:
     return found
 
 
-def with_table(text: str, table: str) -> str:
-    """The page ``text`` with ``table`` between its marks."""
-    before, _, rest = text.partition(BEGIN)
-    _, _, after = rest.partition(END)
-    return f"{before}{BEGIN}{table}{END}{after}"
+def names_table() -> str:
+    """The table of all components in Markdown: the folder, and each name with the fields it may be given."""
+    lines = ["| folder | names |", "| --- | --- |"]
+    for base in sorted(WORKLOADS.glob("*/base.py")):
+        package = f"workloads.{base.parent.name}"
+        if package != STAGES:
+            found = (component(name, find(package, name)) for name in names(package))
+            lines.append(f"| `{base.parent.name}` | {' · '.join(found)} |")
+    return "\n".join(lines) + "\n"
+
+
+def component(name: str, kind: type[Any]) -> str:
+    """A name with its fields, as ``knn (k)``."""
+    own = ", ".join(field.name for field in dataclasses.fields(kind))
+    return f"`{name}` ({own})" if own else f"`{name}`"
+
+
+def with_table(text: str, name: str, table: str) -> str:
+    """The page ``text`` with ``table`` between the marks of ``name``."""
+    begin, end = BEGIN.format(name), END.format(name)
+    before, _, rest = text.partition(begin)
+    _, _, after = rest.partition(end)
+    return f"{before}{begin}{table}{end}{after}"
+
+
+def page(text: str) -> str:
+    """The page ``text`` with its tables anew."""
+    return with_table(with_table(text, "stages", stages_table()), "names", names_table())
 
 
 if __name__ == "__main__":
-    PAGE.write_text(with_table(PAGE.read_text(encoding="utf-8"), stages_table()), encoding="utf-8")
+    PAGE.write_text(page(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
