@@ -119,7 +119,8 @@ class Corruptions(TorchStage):
         flawless = [name for name, row in reference.items() if min(row.values()) == 1]
         if flawless:
             space.warnings.append(
-                f"the reference makes no error at {', '.join(flawless)}: the mean corruption error is without"
+                "the mean corruption error leaves out where the reference makes no error: "
+                + ", ".join(flawless)
             )
         rest = [name for name in errors if name not in flawless]
         return {"mce": mce(*({name: one[name] for name in rest} for one in (errors, theirs)))} if rest else {}

@@ -82,6 +82,15 @@ def test_the_mean_corruption_error_is_relative_to_the_reference(runs, trained, s
     assert alone == {key: value for key, value in metrics.items() if key != "test.mce"}
 
 
+def test_a_corruption_without_errors_of_the_reference_is_left_out_and_named(runs):
+    space = runs.space()
+    mine = {"fog": {1: 0.5, 5: 0.4}, "snow": {1: 0.5, 5: 0.1}}
+    theirs = {"fog": {1: 1.0, 5: 1.0}, "snow": {1: 1.0, 5: 0.3}}
+    assert Corruptions()._compared(mine, theirs, space=space) == {"mce": pytest.approx(1.4 / 0.7)}
+    assert space.warnings == ["the mean corruption error leaves out where the reference makes no error: fog"]
+    assert Corruptions()._compared(mine, {name: {1: 1.0, 5: 1.0} for name in mine}, space=runs.space()) == {}
+
+
 def test_the_official_images_are_used_where_the_sweep_says_so(runs):
     model = runs.output(Initialise(architecture=Mlp(hidden=(5,)), dataset=Cifar10(validation=20), seed=0))
     stage = Corruptions(source="official", corruptions=("fog",), severities=(2, 5))
