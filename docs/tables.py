@@ -49,7 +49,7 @@ evaluate:
   clean:    {stage: classify, reads: {model: model}}
   robust:   {stage: attack, reads: {model: model}, attack: {name: fgsm, epsilon: 8/255}}
   certain:  {stage: certify, reads: {model: model}, n0: 2, n: 20, samples: 4}
-  spoiled:  {stage: corruptions, reads: {model: model}, corruptions: [gaussian_noise, fog], severities: [1, 5]}
+  spoiled: {stage: corruptions, reads: {model: model}, corruptions: [gaussian_noise, fog], severities: [1, 5]}
   features: {stage: features, reads: {model: model}}
   held:     {stage: features, reads: {model: model}, split: validation}
   trust:    {stage: calibrate, reads: {inside: features, validation: held}}
