@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 from orchestrator.report.rows import ABSENT
 from orchestrator.report.table import Cell, Grid
 
-#: Metrics that are fractions of one: the last part of their name, or its beginning up to an underscore.
+#: Metrics that are fractions of one: their name without node and split, or its beginning up to an underscore.
 FRACTIONS = frozenset(
     [
         "accuracy",
@@ -21,14 +22,24 @@ FRACTIONS = frozenset(
         "sparsity",
         "coverage",
         "confidence",
+        "clean",
+        "certified",
+        "abstained",
+        "mce",
+        "ccr",
+        "adaptive",
+        "classwise",
+        "aurc",
+        "explored",
     ]
 )
+BEFORE = re.compile(r"^(?:[a-z]\w*\.(?=[a-z]))+")
 LARGE = 1e6
 
 
 def in_percent(metrics: Iterable[str]) -> bool:
     """Whether the numbers of these metrics are shown in percent: all of them are fractions by their names."""
-    names = [metric.rpartition(".")[2] for metric in metrics]
+    names = [BEFORE.sub("", metric) for metric in metrics]
     return bool(names) and all(name.partition("_")[0] in FRACTIONS for name in names)
 
 

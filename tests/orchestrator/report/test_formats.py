@@ -10,7 +10,7 @@ import pytest
 from hand_results import results
 
 from orchestrator.errors import InputError
-from orchestrator.report.numbers import cell_text, number
+from orchestrator.report.numbers import cell_text, in_percent, number
 from orchestrator.report.render import Report, known_formats, render, write
 from orchestrator.report.rows import ABSENT
 from orchestrator.report.sheet import sheet_of
@@ -187,6 +187,23 @@ def test_a_place_that_cannot_be_written_is_an_input_error(report, tmp_path):
 )
 def test_a_number_travels_with_its_spread_and_its_n(values, percent, text):
     assert cell_text(Cell(values, 3, {}), percent) == text
+
+
+@pytest.mark.parametrize(
+    ("metric", "percent"),
+    [
+        ("test.accuracy", True),
+        ("clean.test.accuracy", True),
+        ("ood.ccr_1e-4", True),
+        ("test.certified_0.25", True),
+        ("test.adaptive_ece_scaled", True),
+        ("test.nll", False),
+        ("model.parameters", False),
+        ("temperature", False),
+    ],
+)
+def test_fractions_are_known_by_their_names(metric, percent):
+    assert in_percent([metric]) is percent
 
 
 @pytest.mark.parametrize(
