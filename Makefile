@@ -22,6 +22,8 @@ check: $(READY)
 benchmark: $(READY)
 	$(BIN)/python -m benchmarks.planning
 	$(BIN)/python -m benchmarks.engine
+	$(BIN)/python -m benchmarks.masked_step
+	$(BIN)/python -m benchmarks.attack_step
 	$(BIN)/python -m benchmarks.tune
 
 fix: $(READY)
