@@ -84,9 +84,7 @@ def test_an_average_of_masked_weights_may_begin_while_the_topology_changes(runs)
 def test_an_average_of_one_moment_is_said_to_be_none(runs):
     space, metrics = runs(runs.small(averaging=Moon()))
     assert metrics["averaged"] == 1
-    assert space.warnings == [
-        "the averaging window held the weights of 1 moments: nothing was averaged"
-    ]
+    assert space.warnings == ["the averaging window held the weights of 1 moments: nothing was averaged"]
 
 
 def test_the_unknown_aware_objective_needs_an_unknown_output_before_anything_runs(runs):
