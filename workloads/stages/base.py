@@ -31,8 +31,8 @@ class TorchStage(Stage):
 def clean_room(space: Workspace) -> Iterator[None]:
     """Torch as every stage expects it, with threads from the stage's CPUs; afterwards torch as it was."""
     threads = torch.get_num_threads()
-    deterministic = torch.are_deterministic_algorithms_enabled()
-    warn_only = torch.is_deterministic_algorithms_warn_only_enabled()
+    # Not `use_deterministic_algorithms`: that one tells torch's compiler too, which takes 4 s to import.
+    deterministic = torch.get_deterministic_debug_mode()
     fill = torch.utils.deterministic.fill_uninitialized_memory  # type: ignore[attr-defined]
     dtype, precision = torch.get_default_dtype(), torch.get_float32_matmul_precision()
     on_cpu = space.device == "cpu"
@@ -44,14 +44,14 @@ def clean_room(space: Workspace) -> Iterator[None]:
     ):
         try:
             torch.set_num_threads(max(1, int(space.cpus)))
-            torch.use_deterministic_algorithms(on_cpu)
+            torch.set_deterministic_debug_mode("error" if on_cpu else "default")
             torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
             torch.set_default_dtype(torch.float32)
             torch.set_float32_matmul_precision("highest")
             yield
         finally:
             torch.set_num_threads(threads)
-            torch.use_deterministic_algorithms(deterministic, warn_only=warn_only)
+            torch.set_deterministic_debug_mode(deterministic)
             torch.utils.deterministic.fill_uninitialized_memory = fill  # type: ignore[attr-defined]
             torch.set_default_dtype(dtype)
             torch.set_float32_matmul_precision(precision)

@@ -211,11 +211,11 @@ def test_the_memory_format_changes_nothing(name) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_parameter_and_buffer_is_set_by_the_seed(name) -> None:
-    torch.use_deterministic_algorithms(True)  # fills memory that nobody writes with NaN
+    torch.set_deterministic_debug_mode("error")  # fills memory that nobody writes with NaN
     try:
         net = network(name, COLOUR)
     finally:
-        torch.use_deterministic_algorithms(False)
+        torch.set_deterministic_debug_mode("default")
     assert all(value.isfinite().all() for value in weights(net).values())
     assert not net.mean.any()
     assert (net.std == 1).all()

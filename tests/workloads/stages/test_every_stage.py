@@ -139,19 +139,19 @@ def global_state():
 def odd_process():
     """A process as another stage or a notebook might have left it."""
     before = (torch.get_num_threads(), torch.get_default_dtype(), torch.get_float32_matmul_precision())
-    deterministic = torch.are_deterministic_algorithms_enabled()
+    deterministic = torch.get_deterministic_debug_mode()
     state = torch.get_rng_state()
     torch.set_num_threads(2)
     torch.set_default_dtype(torch.float64)
     torch.set_float32_matmul_precision("medium")
-    torch.use_deterministic_algorithms(False)
+    torch.set_deterministic_debug_mode("default")
     torch.manual_seed(123)
     with torch.no_grad():
         yield
     torch.set_num_threads(before[0])
     torch.set_default_dtype(before[1])
     torch.set_float32_matmul_precision(before[2])
-    torch.use_deterministic_algorithms(deterministic)
+    torch.set_deterministic_debug_mode(deterministic)
     torch.set_rng_state(state)
 
 
