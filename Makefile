@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+# Where the environment forbids bytecode, every process compiles torch and Ray anew: 3 s more for each worker.
+export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: quickstart test check benchmark fix clean
 
