@@ -17,7 +17,7 @@ HALVINGS = 200
 
 @dataclass(frozen=True)
 class Given(Allocation):
-    """Takes from each layer its ratio times one factor for all, up to `most`; the factor meets the total."""
+    """Takes from each layer its ratio times the factor that meets the total, within `least` and `most`."""
 
     ratios: Mapping[str, float] = field(default_factory=dict)
     """How much goes from a layer, relative to the others: ``{hidden1: 1, head: 0.2}``, every layer named.
@@ -26,10 +26,15 @@ class Given(Allocation):
     """
     most: float = 0.98
     """The largest share that goes from any layer."""
+    # As LATER of orchestrator.stage, which only stages know: at its default it is no part of an address.
+    least: float = field(default=0.0, metadata={"omit_default_from_address": True})
+    """The smallest share that goes from any layer."""
 
     def __post_init__(self) -> None:
         if not 0 < self.most <= 1:
             raise ValueError(f"most must be in (0, 1], got {self.most}")
+        if not 0 <= self.least <= self.most:
+            raise ValueError(f"least must be in [0, most], got {self.least} with most: {self.most}")
         for name, ratio in self.ratios.items():
             if ratio < 0:
                 raise ValueError(f"ratios must not be negative, got {ratio} for {name}")
@@ -41,21 +46,33 @@ class Given(Allocation):
                 f"ratios must name the layers of the network, {', '.join(layers)}; got {sorted(self.ratios)}"
             )
         sizes = {name: score.numel() for name, score in scores.items()}
-        gone = losses({name: self.ratios[layer_of(name)] for name in sizes}, sizes, sparsity, self.most)
+        ratios = {name: self.ratios[layer_of(name)] for name in sizes}
+        gone = losses(ratios, sizes, sparsity, self.most, self.least)
         quotas = {name: (1 - gone[name]) * size for name, size in sizes.items()}
         return exact_counts(quotas, sizes, total_kept(sizes, sparsity))
 
 
 def losses(
-    ratios: Mapping[str, float], sizes: Mapping[str, int], sparsity: float, most: float
+    ratios: Mapping[str, float], sizes: Mapping[str, int], sparsity: float, most: float, least: float = 0.0
 ) -> dict[str, float]:
-    """The share that goes from each layer, by name: min(factor * ratio, most), ``sparsity`` over all.
+    """The share that goes from each layer, by name: factor * ratio in [least, most], ``sparsity`` over all.
 
     Raises:
-        ValueError: the layers with a ratio above zero are too small for that.
+        ValueError: the layers with a ratio above zero are too small for that, or ``least`` is more.
     """
+    if sparsity < least:
+        raise ValueError(
+            f"sparsity must be at least what goes from each layer, least: {least}, got {sparsity}"
+        )
+
+    def taken(factor: float) -> dict[str, float]:
+        return {name: max(min(factor * ratio, most), least) for name, ratio in ratios.items()}
+
+    def total(shares: Mapping[str, float]) -> float:
+        return sum(shares[name] * size for name, size in sizes.items())
+
     wanted = sparsity * sum(sizes.values())
-    limit = most * sum(size for name, size in sizes.items() if ratios[name] > 0)
+    limit = total({name: most if ratio > 0 else least for name, ratio in ratios.items()})
     if wanted > limit:
         raise ValueError(
             f"sparsity must be at most {limit / sum(sizes.values()):.6g} with these ratios and most: {most}, "
@@ -65,6 +82,5 @@ def losses(
     low, high = 0.0, largest  # at this factor every layer is at its limit
     for _ in range(HALVINGS):
         middle = (low + high) / 2
-        taken = sum(min(middle * ratios[name], most) * size for name, size in sizes.items())
-        low, high = (middle, high) if taken < wanted else (low, middle)
-    return {name: min(high * ratio, most) for name, ratio in ratios.items()}
+        low, high = (middle, high) if total(taken(middle)) < wanted else (low, middle)
+    return taken(high)

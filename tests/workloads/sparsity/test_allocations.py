@@ -252,6 +252,16 @@ def test_given_ratios_stop_at_most_and_the_other_layers_make_up_for_it():
     assert found == pytest.approx({"a": 0.6, "b": 0.8, "c": 0.3})
 
 
+def test_given_ratios_take_at_least_so_much_from_each_layer_and_less_from_the_others():
+    found = losses({"a": 1, "b": 2, "c": 0}, SIZES, 0.5, most=0.9, least=0.3)
+    # c gives 0.3 * 200 and b, which may not give 2 * 140 / 300, its 0.9 * 100: 50 are left for a
+    assert found == pytest.approx({"a": 0.5, "b": 0.9, "c": 0.3})
+    with pytest.raises(ValueError, match=r"at least what goes from each layer, least: 0\.3, got 0\.2"):
+        losses({"a": 1, "b": 2, "c": 0}, SIZES, 0.2, most=0.9, least=0.3)
+    with pytest.raises(ValueError, match=r"least must be in \[0, most\], got 0\.99 with most: 0\.98"):
+        Given(least=0.99)
+
+
 def test_a_layer_with_the_ratio_zero_stays_dense():
     scores = {name: torch.arange(float(size)) for name, size in SIZES.items()}
     assert Given({"a": 0, "b": 1, "c": 1}).kept(scores, 0.6) == {"a": 100, "b": 20, "c": 40}
@@ -266,12 +276,14 @@ def test_a_layer_with_the_ratio_zero_stays_dense():
     ratios=st.lists(st.floats(0.01, 10), min_size=3, max_size=3),
     sparsity=st.floats(0, 0.98),
     most=st.sampled_from([0.98, 1.0]),
+    least=st.floats(0, 1),
 )
-def test_given_ratios_keep_their_order_their_limit_and_the_total(ratios, sparsity, most):
+def test_given_ratios_keep_their_order_their_limits_and_the_total(ratios, sparsity, most, least):
     wanted = dict(zip(SIZES, ratios, strict=True))
-    found = losses(wanted, SIZES, sparsity, most)
+    least *= sparsity  # as much as there is to take, and less
+    found = losses(wanted, SIZES, sparsity, most, least)
     assert sum(found[name] * size for name, size in SIZES.items()) == pytest.approx(sparsity * 400, abs=1e-6)
-    assert all(0 <= share <= most for share in found.values())
+    assert all(least <= share <= most for share in found.values())
     by_ratio = sorted(SIZES, key=wanted.__getitem__)
     assert all(found[low] <= found[high] for low, high in itertools.pairwise(by_ratio))
 
