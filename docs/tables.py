@@ -50,6 +50,7 @@ evaluate:
   robust:   {stage: attack, reads: {model: model}, attack: {name: fgsm, epsilon: 8/255}}
   certain:  {stage: certify, reads: {model: model}, n0: 2, n: 20, samples: 4}
   spoiled: {stage: corruptions, reads: {model: model}, corruptions: [gaussian_noise, fog], severities: [1, 5]}
+  layers:   {stage: sensitivity, reads: {model: base}, measure: prune_probe, samples: 20}
   features: {stage: features, reads: {model: model}}
   held:     {stage: features, reads: {model: model}, split: validation}
   trust:    {stage: calibrate, reads: {inside: features, validation: held}}

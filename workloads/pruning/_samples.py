@@ -31,10 +31,22 @@ class Samples:
 
 def balanced(split: Split, per_class: int, seed: int, device: torch.device) -> Samples:
     """``per_class`` images of each class in ``split``; a class with fewer images comes round again."""
-    turns = []
-    for label in torch.unique(split.labels).tolist():
-        mine = (split.labels == label).nonzero().flatten()
-        order = mine[torch.randperm(len(mine), generator=stream(seed, "samples", label))]
-        turns.append(order[torch.arange(per_class) % len(mine)])
+    turns = [order[torch.arange(per_class) % len(order)] for order in _by_class(split.labels, seed)]
     places = torch.stack(turns, 1).flatten()
     return Samples(split.images[places].to(device).float() / WHITE, split.labels[places].to(device))
+
+
+def in_turns(labels: Tensor, count: int, seed: int) -> Tensor:
+    """Places of ``count`` images, none twice: classes take turns until one has no more."""
+    orders = _by_class(labels, seed)
+    turns = torch.cat([torch.arange(len(order)) for order in orders])
+    return torch.cat(orders)[torch.sort(turns, stable=True).indices[:count]]
+
+
+def _by_class(labels: Tensor, seed: int) -> list[Tensor]:
+    """The places of each class's images, in an order drawn by the seed."""
+    found = []
+    for label in torch.unique(labels).tolist():
+        mine = (labels == label).nonzero().flatten()
+        found.append(mine[torch.randperm(len(mine), generator=stream(seed, "samples", label))])
+    return found

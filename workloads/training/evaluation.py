@@ -15,6 +15,7 @@ from workloads.attacks._known import Known
 from workloads.attacks._turns import by, in_turn
 from workloads.attacks.base import Attack
 from workloads.datasets.base import Split
+from workloads.pruning._samples import Samples
 from workloads.randomness import derive, stream
 from workloads.training.batches import as_float
 
@@ -95,6 +96,20 @@ def attacked(
                 done += len(part)
     clean, worst, flat = (torch.cat(parts) for parts in zip(*outcomes, strict=True))
     return Attacked(clean, worst, split.labels[places], float(flat.double().mean()), size)
+
+
+def fixed_attack(network: Network, attack: Attack, split: Split, places: Tensor, seed: int) -> Samples:
+    """The images of ``split`` at ``places`` as ``attack`` on the known classes of ``network`` makes them.
+
+    Those that are wrong before are attacked as well. The noise belongs to an image's place in its split.
+    """
+    known, device = Known(network), network.mean.device
+    found = []
+    with evaluated(network):
+        for part in torch.split(places, BATCH):
+            images = as_float(split.images[part].to(device))
+            found.append(attack(known, images, split.labels[part].to(device), part.to(device), seed))
+    return Samples(torch.cat(found), split.labels[places].to(device))
 
 
 def _outcome(

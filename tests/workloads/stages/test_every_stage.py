@@ -22,6 +22,7 @@ from workloads.datasets.digits import Digits
 from workloads.datasets.textures import Textures
 from workloads.detectors.energy import Energy
 from workloads.pruning.random import Random
+from workloads.sensitivities.weight_perturbation import WeightPerturbation
 from workloads.sparse_training.rigl import Rigl
 from workloads.stages import _data
 from workloads.stages.attack import Attack
@@ -36,9 +37,10 @@ from workloads.stages.initialise import Initialise
 from workloads.stages.pretrained import Pretrained
 from workloads.stages.prune import Prune
 from workloads.stages.prune_channels import PruneChannels
+from workloads.stages.sensitivity import Sensitivity
 
 STAGES = names("workloads.stages")
-LEARNING = ("initialise", "pretrained", "prune", "prune_channels", "train")
+LEARNING = ("initialise", "pretrained", "prune", "prune_channels", "sensitivity", "train")
 
 
 @pytest.fixture(scope="module")
@@ -78,6 +80,10 @@ def cases(shared_runs, trained, weights):
         "pretrained": (weights, {}),
         "prune": (Prune(criterion=Random(), sparsity=0.5), {"model": trained}),
         "prune_channels": (PruneChannels(criterion=Norm(), sparsity=0.5), {"model": trained}),
+        "sensitivity": (
+            Sensitivity(measure=WeightPerturbation(epochs=1), attack=Pgd(steps=2), samples=50),
+            {"model": trained},
+        ),
         "train": (
             shared_runs.small(architecture=Resnet8(width=4), sparsify=Rigl(sparsity=0.5, interval=3)),
             {},
