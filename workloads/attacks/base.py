@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from workloads.attacks._projection import Norm, project
+from workloads.attacks._units import in_pixel_range
 
 
 class Model(Protocol):
@@ -35,11 +36,8 @@ class Attack(ABC):
     def __post_init__(self) -> None:
         if not self.epsilon >= 0:
             raise ValueError(f"epsilon must not be negative, got {self.epsilon}")
-        if self.norm == "linf" and self.epsilon > 1:
-            raise ValueError(
-                f"epsilon is in units of the pixel range [0, 1], got {self.epsilon}; "
-                f"for 0..255 write {self.epsilon:g}/255"
-            )
+        if self.norm == "linf":
+            in_pixel_range("epsilon", self.epsilon)
 
     @final
     def __call__(self, model: Model, images: Tensor, labels: Tensor, samples: Tensor, seed: int) -> Tensor:

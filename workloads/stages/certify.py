@@ -17,6 +17,7 @@ from torch import Tensor
 
 from orchestrator.stage import Role, Workspace
 from workloads.architectures.base import Network
+from workloads.attacks._units import in_pixel_range
 from workloads.datasets.base import Dataset, Split, SplitName
 from workloads.metrics.certificates import (
     certified_accuracy,
@@ -65,11 +66,7 @@ class Certify(TorchStage):
     def __post_init__(self) -> None:
         if not self.sigma > 0:
             raise ValueError(f"sigma must be positive, got {self.sigma}")
-        if self.sigma > 1:
-            raise ValueError(
-                f"sigma is in units of the pixel range [0, 1], got {self.sigma}; "
-                f"for 0..255 write {self.sigma:g}/255"
-            )
+        in_pixel_range("sigma", self.sigma)
         for name in ("n0", "n"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
