@@ -5,8 +5,6 @@ The mix with the clean loss is that of Goodfellow et al. (2015, arXiv 1412.6572)
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import torch
@@ -16,12 +14,16 @@ from torch.nn.functional import cross_entropy
 from workloads.architectures.base import Network
 from workloads.attacks.base import Attack
 from workloads.attacks.pgd import Pgd
+from workloads.objectives._inner import with_attack
 from workloads.objectives.base import Batch, Objective
 
 
 @dataclass(frozen=True)
 class Adversarial(Objective):
-    """Minimises the cross entropy on images that are attacked as the training goes on."""
+    """Minimises the cross entropy on images that are attacked as the training goes on.
+
+    The attack raises the cross entropy over all outputs, unknown ones too, on the network in evaluation mode.
+    """
 
     attack: Attack = field(default_factory=Pgd)
     mix: float = 0.0
@@ -36,11 +38,13 @@ class Adversarial(Objective):
         if not 0 <= self.label_smoothing < 1:
             raise ValueError(f"label_smoothing must be in [0, 1), got {self.label_smoothing}")
 
+    def prepared(self, network: Network, batch: Batch) -> Batch:
+        return batch if self.mix == 1 else with_attack(self.attack, network, batch)
+
     def loss(self, network: Network, batch: Batch, memory: dict[str, Tensor]) -> Tensor:
-        if self.mix == 1:
+        attacked = self.prepared(network, batch).attacked
+        if attacked is None:
             return self._loss(network(batch.images), batch.labels)
-        with _evaluated(network):
-            attacked = self.attack(network, batch.images, batch.labels, batch.samples, batch.seed)
         if self.mix == 0:
             return self._loss(network(attacked), batch.labels)
         if self.joint:
@@ -51,13 +55,3 @@ class Adversarial(Objective):
 
     def _loss(self, logits: Tensor, labels: Tensor) -> Tensor:
         return cross_entropy(logits, labels, label_smoothing=self.label_smoothing)
-
-
-@contextmanager
-def _evaluated(network: Network) -> Iterator[None]:
-    """The network in evaluation mode, so that the attack leaves the batch-norm statistics alone."""
-    network.eval()
-    try:
-        yield
-    finally:
-        network.train()

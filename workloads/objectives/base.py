@@ -27,6 +27,8 @@ class Batch:
     epochs: int
     targets: Tensor | None = None
     """Soft targets (N, K) where an augmentation mixes labels: only for objectives that are `soft`."""
+    attacked: Tensor | None = None
+    """The images (N, C, H, W) as they were attacked, once `Objective.prepared` has done that."""
 
 
 @dataclass(frozen=True)
@@ -34,10 +36,29 @@ class Objective(ABC):
     """What a training minimises."""
 
     version: ClassVar[int] = 1
-    soft: ClassVar[bool] = False
-    """Whether it takes soft targets where a batch has them."""
-    unknown: ClassVar[bool] = False
-    """Whether it needs a network with unknown outputs."""
+
+    @property
+    def soft(self) -> bool:
+        """Whether it takes soft targets where a batch has them: a hook, False here."""
+        return False
+
+    @property
+    def unknown(self) -> bool:
+        """Whether it needs a network with unknown outputs: a hook, False here."""
+        return False
+
+    @property
+    def replays(self) -> int:
+        """How many steps in a row are given the same batch: a hook, 1 here, and it may be a field."""
+        return 1
+
+    def prepared(self, network: Network, batch: Batch) -> Batch:
+        """``batch`` with what must be searched for before its loss is known, unless it has that: a hook.
+
+        An objective that attacks images does it here, so that one that wraps it asks for two losses of the
+        same images. The network is left as it was.
+        """
+        return batch
 
     @abstractmethod
     def loss(self, network: Network, batch: Batch, memory: dict[str, Tensor]) -> Tensor:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 from torch import Tensor
 from torch.nn.functional import cross_entropy, pad
@@ -16,14 +15,16 @@ from workloads.objectives.base import Batch, Objective
 class CrossEntropy(Objective):
     """Minimises the cross entropy of all outputs with the labels."""
 
-    soft: ClassVar[bool] = True
-
     label_smoothing: float = 0.0
     """Share of the probability mass that is spread over all outputs."""
 
     def __post_init__(self) -> None:
         if not 0 <= self.label_smoothing < 1:
             raise ValueError(f"label_smoothing must be in [0, 1), got {self.label_smoothing}")
+
+    @property
+    def soft(self) -> bool:
+        return True
 
     def loss(self, network: Network, batch: Batch, memory: dict[str, Tensor]) -> Tensor:
         logits, labels = network(batch.images), batch.labels

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -32,8 +32,6 @@ class UnknownAware(Objective):
     the sum of their probabilities.
     """
 
-    unknown: ClassVar[bool] = True
-
     alpha: float | Literal["auto"] = "auto"
     """A number, or a line over the epochs after the warm-up: from the running mean of (1 - p) loss over
     ``divisor`` up to ``final``."""
@@ -55,6 +53,10 @@ class UnknownAware(Objective):
             raise ValueError(f"smoothing must be in (0, 1], got {self.smoothing}")
         if not 0 <= self.warmup <= 1:
             raise ValueError(f"warmup is a fraction of the training in [0, 1], got {self.warmup}")
+
+    @property
+    def unknown(self) -> bool:
+        return True
 
     def loss(self, network: Network, batch: Batch, memory: dict[str, Tensor]) -> Tensor:
         """As promised by the base.
