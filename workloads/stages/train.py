@@ -73,6 +73,11 @@ class Train(TorchStage):
             raise ValueError(f"stop_at must be above start_at, {self.start_at}, got {self.stop_at}")
         if self.clip_norm is not None and not self.clip_norm > 0:
             raise ValueError(f"clip_norm must be positive, got {self.clip_norm}")
+        if self.epochs % self.objective.replays:
+            raise ValueError(
+                f"epochs must be a multiple of the objective's replays, {self.objective.replays}, since they "
+                f"count replays of a batch too; got {self.epochs}"
+            )
         if self.augmentation.mixes and not self.objective.soft:
             raise ValueError(
                 f"an augmentation that mixes labels needs an objective with soft targets (cross_entropy), "

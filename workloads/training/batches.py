@@ -47,24 +47,30 @@ class Batches:
     device: str
     ahead: bool = False
     """Whether the images stay where they are and a thread gathers them one batch ahead."""
+    replays: int = 1
+    """Steps in a row that take the same batch."""
 
     @classmethod
-    def of(cls, split: Split, size: int, seed: int, device: str) -> Batches:
+    def of(cls, split: Split, size: int, seed: int, device: str, replays: int = 1) -> Batches:
         """The images of ``split``; a split smaller than one batch is one batch."""
         ahead = split.images.nbytes > room(device)
         images, labels = split.images, split.labels
         if not ahead:
             images, labels = images.to(device), labels.to(device)
-        return cls(images, labels, min(size, len(split)), seed, device, ahead)
+        return cls(images, labels, min(size, len(split)), seed, device, ahead, replays)
 
     @property
     def per_epoch(self) -> int:
         """Steps of one epoch: what is left over below a whole batch comes in another epoch's order."""
         return len(self.labels) // self.size
 
-    def order(self, epoch: int) -> Tensor:
-        """The positions (steps, size) of the images of each batch of ``epoch``."""
-        drawn = torch.randperm(len(self.labels), generator=stream(self.seed, "order", epoch))
+    def pass_of(self, step: int) -> int:
+        """Which pass over the split ``step`` belongs to, from 0: its epoch, where no batch is replayed."""
+        return step // self.replays // self.per_epoch
+
+    def order(self, number: int) -> Tensor:
+        """The positions (batches, size) of the images of each batch of the pass ``number``."""
+        drawn = torch.randperm(len(self.labels), generator=stream(self.seed, "order", number))
         return drawn[: self.per_epoch * self.size].view(self.per_epoch, self.size).to(self.images.device)
 
     def steps(self, first: int, end: int) -> Iterator[Taken]:
@@ -78,9 +84,9 @@ class Batches:
     def _positions(self, first: int, end: int) -> Iterator[Tensor]:
         """The positions (size,) of the images of each of the steps."""
         for step in range(first, end):
-            epoch, place = divmod(step, self.per_epoch)
-            if step == first or place == 0:
-                order = self.order(epoch)
+            place = step // self.replays % self.per_epoch
+            if step == first or step % (self.replays * self.per_epoch) == 0:
+                order = self.order(self.pass_of(step))
             yield order[place]
 
     def _gathered(self, samples: Tensor) -> Taken:

@@ -60,7 +60,8 @@ def train(recipe: Recipe, network: Network, masks: Masks, data: LearningData, ho
         RuntimeError: the loss of a step was not finite; names epoch and step.
         ValueError: it would begin or end outside of its steps.
     """
-    batches = Batches.of(data.train, recipe.batch_size, recipe.seed, host.device)
+    replays = recipe.objective.replays
+    batches = Batches.of(data.train, recipe.batch_size, recipe.seed, host.device, replays)
     steps = recipe.epochs * batches.per_epoch
     end = steps if recipe.end is None else recipe.end
     if not recipe.begin < end <= steps:
@@ -139,7 +140,7 @@ def _begin(recipe: Recipe, network: Network, masks: Masks, per_epoch: int, host:
 def _batch(recipe: Recipe, batches: Batches, taken: Taken, step: int, classes: int) -> Batch:
     """What was ``taken`` as the objective gets it in ``step`` (0-based)."""
     epoch, (samples, pixels, labels) = step // batches.per_epoch, taken
-    seed = derive(recipe.seed, "augment", epoch)
+    seed = derive(recipe.seed, "augment", batches.pass_of(step))  # a batch that is replayed is the same batch
     images, targets = recipe.augmentation.augment(as_float(pixels), labels, samples, seed, classes)
     return Batch(
         images=images,

@@ -65,3 +65,18 @@ def test_a_constant_channel_has_the_deviation_one():
     mean, std = statistics(torch.full((3, 1, 2, 2), 51, dtype=torch.uint8))
     assert mean.item() == pytest.approx(0.2)
     assert std.item() == 1
+
+
+def test_a_replayed_batch_comes_again_and_again_and_each_image_once_a_pass():
+    once, often = (Batches.of(split_of(25), 8, 0, "cpu", replays) for replays in (1, 3))
+    taken = [batch.samples.tolist() for batch in often.steps(0, 18)]
+    assert taken == [batch.samples.tolist() for batch in once.steps(0, 6) for _ in range(3)]
+    assert [often.pass_of(step) for step in range(18)] == 9 * [0] + 9 * [1]
+    assert often.per_epoch == once.per_epoch == 3
+
+
+@pytest.mark.parametrize("first", [1, 8, 9, 10, 17])
+def test_replays_go_on_where_they_were(first):
+    batches = Batches.of(split_of(25), 8, 0, "cpu", 3)
+    whole = [batch.samples.tolist() for batch in batches.steps(0, 18)]
+    assert [batch.samples.tolist() for batch in batches.steps(first, 18)] == whole[first:]
