@@ -23,9 +23,9 @@ from workloads.architectures.base import Architecture, Network
 from workloads.architectures.lenet import Lenet
 from workloads.architectures.resnet8 import Resnet8
 from workloads.attacks.pgd import Pgd
+from workloads.datasets._conversion import as_float
 from workloads.datasets.base import Split
 from workloads.datasets.digits import Digits
-from workloads.training.batches import as_float
 from workloads.training.evaluation import attacked, evaluated
 
 ROUNDS, STEPS, COUNT = 7, 20, 256

@@ -17,6 +17,8 @@ GREY, COLOUR = 1, 3
 LUMA = (0.299, 0.587, 0.114)
 #: Images that are resized at once; bounds the memory of the float copy.
 CHUNK = 1024
+#: The byte of a pixel at the end of the range [0, 1].
+WHITE = 255
 
 
 def seen_by(images: Tensor, shape: Shape) -> Tensor:
@@ -47,6 +49,16 @@ def _converted(images: Tensor, shape: Shape) -> Tensor:
     if maps.shape[2:] != (height, width):
         maps = functional.interpolate(maps, (height, width), mode="bilinear", antialias=True)
     return maps.round().clamp(0, 255).to(torch.uint8).repeat(1, wanted // maps.shape[1], 1, 1)
+
+
+def as_float(images: Tensor) -> Tensor:
+    """Images of uint8 as float32 in [0, 1]; floats are on that scale and stay as they are.
+
+    On a GPU with the channels last, as convolutions there prefer.
+    """
+    layout = torch.channels_last if images.is_cuda else torch.contiguous_format
+    floats = images.to(torch.float32, memory_format=layout)
+    return floats.div_(WHITE) if images.dtype == torch.uint8 else floats
 
 
 def digest_of(*splits: Split) -> str:

@@ -19,3 +19,14 @@ def log_softmax(logits: Tensor) -> tuple[Tensor, Tensor]:
     # only the largest can be near one, where log(1 - p) would round
     left = (-taken.exp()).log1p().scatter(1, place, others - total)
     return taken, left
+
+
+def doubt(logits: Tensor, classes: int) -> Tensor:
+    """log((1 - p) / p) (N,), where p is the probability of the likeliest of the first ``classes``.
+
+    The softmax is over all outputs. It ranks as -p does, but has no ties where p rounds to 1.
+    """
+    found = logits.double()
+    likeliest, place = found[:, :classes].max(1)
+    others = found.scatter(1, place[:, None], -torch.inf)
+    return others.logsumexp(1) - likeliest

@@ -18,7 +18,8 @@ def ccr(inside: Tensor, outside: Tensor, right: Tensor, false_positives: float) 
 
     The threshold lets at most the share ``false_positives`` of the others (M,) through: 1e-4 of less than
     10,000 is none. ``inside`` (N,) and ``outside`` are scores, higher = more anomalous, and ``right`` (N,)
-    says whose class is right. An image that scores like a refused one is refused.
+    says whose class is right, or of a batch of images with one score the share. An image that scores like a
+    refused one is refused.
 
     Raises:
         ValueError: a score is NaN, one side is empty, sizes disagree, or the share is not in [0, 1].
@@ -32,4 +33,4 @@ def ccr(inside: Tensor, outside: Tensor, right: Tensor, false_positives: float) 
     passing = math.floor(false_positives * len(outside) + 1e-9)
     refused = np.sort(ranks[from_outside])[passing:]
     through = ranks[~from_outside] < refused[0] if len(refused) else np.ones(len(inside), dtype=bool)
-    return float((through & right.cpu().numpy().astype(bool)).mean())
+    return float((through * right.double().cpu().numpy()).mean())

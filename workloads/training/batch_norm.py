@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from workloads.architectures.base import Network
+from workloads.datasets._conversion import as_float
 from workloads.randomness import stream
-from workloads.training.batches import as_float
 from workloads.training.evaluation import BATCH
 
 

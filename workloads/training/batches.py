@@ -122,12 +122,6 @@ def room(device: str) -> int:
     return free // GPU_SHARE
 
 
-def as_float(images: Tensor) -> Tensor:
-    """Images of uint8 as float32 in [0, 1]; on a GPU with the channels last, as convolutions there prefer."""
-    layout = torch.channels_last if images.is_cuda else torch.contiguous_format
-    return images.to(torch.float32, memory_format=layout).div_(LEVELS - 1)
-
-
 def statistics(images: Tensor) -> tuple[Tensor, Tensor]:
     """Mean and standard deviation (C,) of ``images`` (N, C, H, W) of uint8, on the scale [0, 1].
 

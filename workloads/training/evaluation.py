@@ -14,10 +14,10 @@ from workloads.attacks._ascent import mistaken, odds, slope
 from workloads.attacks._known import Known
 from workloads.attacks._turns import by, in_turn
 from workloads.attacks.base import Attack
+from workloads.datasets._conversion import as_float
 from workloads.datasets.base import Split
 from workloads.pruning._samples import Samples
 from workloads.randomness import derive, stream
-from workloads.training.batches import as_float
 
 #: Images of one forward pass. Fixed: how many there are may show in the last bits of a result.
 BATCH = 512

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from workloads.architectures.base import Network
+from workloads.datasets._conversion import as_float
 from workloads.datasets.base import LearningData, Split
 from workloads.masks import Masks, prunable
 from workloads.metrics.accuracy import accuracy
@@ -20,7 +21,7 @@ from workloads.randomness import derive
 from workloads.sparse_training.base import Moment
 from workloads.training.averages import multiplied, settle, take
 from workloads.training.batch_norm import new_statistics, recompute_statistics
-from workloads.training.batches import Batches, Taken, as_float
+from workloads.training.batches import Batches, Taken
 from workloads.training.checkpoint import layout_of
 from workloads.training.cost import Meter
 from workloads.training.evaluation import forward

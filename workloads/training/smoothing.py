@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from workloads.architectures.base import Network
+from workloads.datasets._conversion import as_float
 from workloads.randomness import derive, normal
-from workloads.training.batches import as_float
 from workloads.training.evaluation import BATCH
 
 

@@ -16,6 +16,7 @@ from workloads.averaging.cigl import Cigl
 from workloads.averaging.ema import Ema
 from workloads.averaging.moon import Moon
 from workloads.averaging.swa import Swa
+from workloads.datasets._conversion import as_float
 from workloads.datasets.base import LearningData, Split
 from workloads.datasets.digits import Digits
 from workloads.masks import prunable
@@ -29,7 +30,6 @@ from workloads.sparse_training.rigl import Rigl
 from workloads.sparse_training.static import Static
 from workloads.training.averages import multiplied
 from workloads.training.batch_norm import recompute_statistics
-from workloads.training.batches import as_float
 from workloads.training.host import Host
 from workloads.training.loop import train
 from workloads.training.recipe import Recipe

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 import torch
 
+from workloads.datasets._conversion import as_float
 from workloads.datasets.base import Split
-from workloads.training.batches import Batches, as_float, statistics
+from workloads.training.batches import Batches, statistics
 
 
 def split_of(count):
@@ -51,6 +52,12 @@ def test_bytes_become_numbers_from_zero_to_one():
     assert as_float(torch.tensor([[[[0, 51, 255]]]], dtype=torch.uint8)).tolist() == [
         [[[0, 0.20000000298023224, 1]]]
     ]
+
+
+def test_numbers_stay_as_they_are_also_beyond_one():
+    floats = torch.tensor([[[[0.25, 1, 255]]]])
+    assert as_float(floats).tolist() == [[[[0.25, 1, 255]]]]
+    assert floats.tolist() == [[[[0.25, 1, 255]]]]
 
 
 def test_statistics_are_those_of_each_channel():
