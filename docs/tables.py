@@ -56,6 +56,7 @@ evaluate:
   trust:    {stage: calibrate, reads: {inside: features, validation: held}}
   others:   {stage: features, reads: {model: model}, dataset: noise}
   ood:      {stage: detect, reads: {train: features, inside: features, outside: others}, detector: msp}
+  asked:    {stage: probe, reads: {model: model}, detector: odin, dataset: noise, samples: 20}
 """
 
 

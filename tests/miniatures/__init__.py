@@ -23,6 +23,7 @@ FIELDS: dict[str, dict[str, Any]] = {
     "cifar10_c": {"corruption": "fog", "severity": 2},
     "cifar100_c": {"corruption": "fog", "severity": 2},
     "corrupted": {"dataset": "digits", "corruption": "gaussian_noise", "severity": 1},
+    "out_of_range": {"dataset": "textures"},
     "svhn": {"validation": 20},
     "textures_dtd": {"size": 8},
     "places365": {"size": 8, "validation": 4},

@@ -19,6 +19,7 @@ SplitName = Literal["train", "validation", "test"]
 class Split:
     """Images (N, C, H, W) as uint8 with labels (N,) as int64 in [0, classes).
 
+    Images of float32 are on the pixel scale [0, 1] already: attacked ones, or ones that leave the range.
     The images may be mapped from a file, and then be more than memory holds: whoever takes them does so a
     part at a time, and never writes to them.
     """
@@ -58,6 +59,19 @@ class Dataset(ABC):
     @abstractmethod
     def classes(self) -> int:
         """How many classes its labels name; 0 for a set without labels (all labels are then 0)."""
+
+    @property
+    def boxed(self) -> bool:
+        """Whether every pixel is in [0, 1], the box that attacks stay in; a hook with the usual answer."""
+        return True
+
+    @property
+    def alteration(self) -> str:
+        """What makes its images an anomaly though their classes are known, in words; a hook, empty for none.
+
+        Corrupted images, say, may be told from the images that they were made of.
+        """
+        return ""
 
     @property
     def concepts(self) -> frozenset[str]:

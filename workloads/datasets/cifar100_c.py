@@ -42,6 +42,10 @@ class Cifar100C(Dataset):
         return len(KINDS)
 
     @property
+    def alteration(self) -> str:
+        return f"{self.corruption} {self.severity}"
+
+    @property
     def concepts(self) -> frozenset[str]:
         return frozenset(KINDS)
 

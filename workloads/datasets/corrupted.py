@@ -36,6 +36,10 @@ class Corrupted(Dataset):
         return self.dataset.classes
 
     @property
+    def alteration(self) -> str:
+        return f"{self.corruption} {self.severity}"
+
+    @property
     def concepts(self) -> frozenset[str]:
         return self.dataset.concepts
 

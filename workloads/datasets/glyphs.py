@@ -76,6 +76,10 @@ class Glyphs(Dataset):
         return len(classes_of(self.alphabet, self.unlike))
 
     @property
+    def alteration(self) -> str:
+        return "" if self.faces == "seen" else f"{self.faces} faces"
+
+    @property
     def concepts(self) -> frozenset[str]:
         shown = "".join(classes_of(self.alphabet, self.unlike))
         return frozenset(shown) | likenesses(shown, self.alphabet)

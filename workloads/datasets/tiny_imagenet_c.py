@@ -40,6 +40,10 @@ class TinyImagenetC(Dataset):
         return CLASSES
 
     @property
+    def alteration(self) -> str:
+        return f"{self.corruption} {self.severity}"
+
+    @property
     def concepts(self) -> frozenset[str]:
         return frozenset(KINDS)
 

@@ -6,34 +6,52 @@ from dataclasses import replace
 from typing import Any
 
 from orchestrator.identity import name_of
-from orchestrator.stage import Planned
+from orchestrator.stage import Planned, Workspace
 from workloads.datasets.base import Dataset
 from workloads.stages._data import label
 
 
 def shared(inside: Dataset, outside: Dataset) -> str:
-    """What the images of two sets have in common, in words; empty if nothing is known of."""
+    """What the images of two sets have in common, in words; empty if nothing is known of.
+
+    Images that were altered (corrupted, or out of the range of pixels) are an anomaly whatever they show.
+    """
     if inside == outside:
         return f"{label(outside)} is the in-distribution set itself"
+    if outside.alteration and outside.alteration != inside.alteration:
+        return ""
     common = sorted(inside.concepts & outside.concepts)
     return f"{label(outside)} and {label(inside)} both show {', '.join(common)}" if common else ""
 
 
-def refuse_overlap(inside: Planned, outside: Planned, allowed: tuple[str, ...]) -> None:
-    """Refuse a pair of outputs whose images have classes in common, unless the outer set is ``allowed``.
-
-    Outputs that were made in different ways (of attacked images, say) may well be of the same images.
+def refuse_overlap(inside: Dataset, outside: Dataset, allowed: tuple[str, ...]) -> None:
+    """Refuse two sets whose images have classes in common, unless the outer one is ``allowed``.
 
     Raises:
         ValueError: names both sets, and what they share.
     """
-    own, other = dataset_read(inside), dataset_read(outside)
-    common = shared(own, other) if own and other else ""
-    if common and name_of(other) not in allowed and _bare(inside.stage) == _bare(outside.stage):
+    common = shared(inside, outside)
+    if common and name_of(outside) not in allowed:
         raise ValueError(
-            f"images from outside must be of no class inside, but {common}; take another set, or say "
-            f"`allow_overlap: [{name_of(other)}]`"
+            f"images from outside must be of no class inside, but {common}; take another set, make them an "
+            f"anomaly (attacked, corrupted, out_of_range), or say `allow_overlap: [{name_of(outside)}]`"
         )
+
+
+def refuse_overlap_of_outputs(inside: Planned, outside: Planned, allowed: tuple[str, ...]) -> None:
+    """As `refuse_overlap`, for the data sets that two stages name or inherit.
+
+    Outputs that were made in different ways (of attacked images, say) may well be of the same images.
+    """
+    own, other = dataset_read(inside), dataset_read(outside)
+    if own and other and _bare(inside.stage) == _bare(outside.stage):
+        refuse_overlap(own, other, allowed)
+
+
+def note_overlap(inside: Dataset, outside: Dataset, allowed: tuple[str, ...], space: Workspace) -> None:
+    """Say with the numbers which classes are inside and outside, where that was ``allowed``."""
+    if name_of(outside) in allowed and (common := shared(inside, outside)):
+        space.warnings.append(f"{common}: what is said to be outside is partly inside")
 
 
 def dataset_read(planned: Planned) -> Dataset | None:

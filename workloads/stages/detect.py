@@ -5,25 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 import torch
 
 from orchestrator.build import build
-from orchestrator.identity import name_of
 from orchestrator.stage import LATER, Planned, Role, Workspace
 from workloads.datasets.base import Dataset
 from workloads.detectors.base import Detector, Outputs
-from workloads.metrics.aupr import aupr
-from workloads.metrics.auroc import auroc
-from workloads.metrics.ccr import ccr
-from workloads.metrics.fpr95 import fpr95
-from workloads.stages._overlap import refuse_overlap, shared
+from workloads.stages._detection import Positive, measures
+from workloads.stages._overlap import note_overlap, refuse_overlap_of_outputs
 from workloads.stages.base import TorchStage
 from workloads.training.outputs import load_origin, load_outputs
-
-#: Metric -> the false positive rate at which it is the correct classification rate.
-RATES = {"ccr_1e-4": 1e-4, "ccr_1e-3": 1e-3, "ccr_1e-2": 1e-2, "ccr_1e-1": 1e-1}
 
 
 @dataclass(frozen=True)
@@ -36,12 +29,12 @@ class Detect(TorchStage):
     detector: Detector
     allow_overlap: tuple[str, ...] = field(default=(), metadata=LATER)
     """Names of data sets that may be ``outside`` though classes of theirs are ``inside``; with a warning."""
-    positive: Literal["inside", "outside"] = field(default="inside", metadata=LATER)
+    positive: Positive = field(default="inside", metadata=LATER)
     """The side of which FPR95 finds 95 %: in-distribution as in the ODIN, Energy and MOON papers, or the
     other as in pytorch-ood. They differ widely."""
 
     def check_inputs(self, inputs: Mapping[str, Sequence[Planned]]) -> None:
-        refuse_overlap(inputs["inside"][0], inputs["outside"][0], self.allow_overlap)
+        refuse_overlap_of_outputs(inputs["inside"][0], inputs["outside"][0], self.allow_overlap)
 
     def compute(self, space: Workspace) -> Mapping[str, float]:
         train, inside, outside = (_outputs(space, role) for role in ("train", "inside", "outside"))
@@ -50,22 +43,14 @@ class Detect(TorchStage):
         score = self.detector.fit(train)
         near, far = score(inside), score(outside)
         right = inside.known.argmax(1) == inside.labels
-        if torch.cat([near, far]).eq(near[0]).all():
-            space.warnings.append("all scores are equal: the detector tells nothing apart")
         self._warn(space)
-        return {
-            "auroc": auroc(near, far),
-            "aupr_in": aupr(near, far, "inside"),
-            "aupr_out": aupr(near, far, "outside"),
-            "fpr95": fpr95(near, far, self.positive),
-        } | {name: ccr(near, far, right, rate) for name, rate in RATES.items()}
+        return measures(near, far, right, self.positive, space)
 
     def _warn(self, space: Workspace) -> None:
         """Say which classes are inside and outside, where that was allowed."""
         origins = [load_origin(_folder(space, role)) for role in ("inside", "outside")]
-        sets: list[Dataset] = [build(Dataset, origin["dataset"], "dataset") for origin in origins]
-        if name_of(sets[1]) in self.allow_overlap and (common := shared(*sets)):
-            space.warnings.append(f"{common}: what is said to be outside is partly inside")
+        inside, outside = (build(Dataset, origin["dataset"], "dataset") for origin in origins)
+        note_overlap(inside, outside, self.allow_overlap, space)
 
 
 def _folder(space: Workspace, role: str) -> Path:

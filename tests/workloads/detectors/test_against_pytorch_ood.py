@@ -12,6 +12,7 @@ from pytorch_ood.detector import (
     RMD,
     SCALE,
     EnergyBased,
+    GradNorm,
     KLMatching,
     MaxLogit,
     MaxSoftmax,
@@ -30,6 +31,7 @@ from workloads.detectors.dice import Dice
 from workloads.detectors.energy import Energy
 from workloads.detectors.entropy import Entropy
 from workloads.detectors.gen import Gen
+from workloads.detectors.gradnorm import Gradnorm
 from workloads.detectors.kl_matching import KlMatching
 from workloads.detectors.knn import Knn
 from workloads.detectors.mahalanobis import Mahalanobis
@@ -80,6 +82,13 @@ def rectified() -> Tensor:
     return theirs.fit_feature_maps(maps(TRAIN), TRAIN.labels).predict_feature_maps(maps(TEST))
 
 
+def gradients(temperature: float) -> Tensor:
+    layer = torch.nn.Linear(WIDTH, CLASSES).double()
+    layer.load_state_dict({"weight": WEIGHT.double(), "bias": BIAS.double()})
+    theirs = GradNorm(layer, lambda name: name == "weight", temperature=temperature)
+    return theirs.predict(TEST.features.double())
+
+
 #: Ours, their scores on the same scale, and how near these are: their fits are in float32.
 PAIRS: list[tuple[Detector, object, float]] = [
     (Largest(), lambda: MaxLogit(None).predict_logits(TEST.logits.double()), 1e-12),
@@ -88,6 +97,8 @@ PAIRS: list[tuple[Detector, object, float]] = [
     (Entropy(), lambda: TheirEntropy(None).predict_logits(TEST.logits.double()), 1e-5),
     (Gen(), lambda: CLASSES * GEN(None).predict_logits(TEST.logits.double()), 1e-9),
     (Gen(gamma=0.5, largest=3), lambda: 3 * GEN(None, 0.5, 3).predict_logits(TEST.logits.double()), 1e-9),
+    (Gradnorm(), lambda: gradients(1.0), 1e-6),
+    (Gradnorm(temperature=3), lambda: gradients(3.0), 1e-6),
     (KlMatching(), matching, 1e-9),
     (Knn(k=1), lambda: fitted(KNN(None, k=1)), 1e-4),
     (Knn(k=20), lambda: fitted(KNN(None, k=20)), 1e-5),

@@ -13,6 +13,7 @@ from workloads.detectors.dice import Dice
 from workloads.detectors.energy import Energy
 from workloads.detectors.entropy import Entropy
 from workloads.detectors.gen import Gen
+from workloads.detectors.gradnorm import Gradnorm
 from workloads.detectors.kl_matching import KlMatching
 from workloads.detectors.knn import Knn
 from workloads.detectors.mahalanobis import Mahalanobis
@@ -87,6 +88,24 @@ def test_gen_of_two_equal_logits_is_twice_the_root_of_a_quarter() -> None:
 
 def test_gen_is_exact_where_the_probability_rounds_to_one() -> None:
     assert score(Gen(gamma=0.5), 80, 0, classes=2) == pytest.approx(2 * math.exp(-40), rel=1e-9)
+
+
+def test_gradnorm_is_the_sum_of_features_times_that_of_the_distances_from_uniform() -> None:
+    # probabilities 3/4 and 1/4 are each 1/4 from uniform, the features sum to log 3
+    assert score(Gradnorm(), math.log(3), 0, classes=2) == pytest.approx(-math.log(3) / 2)
+    assert score(Gradnorm(), 0, 0, classes=2) == 0
+
+
+def test_gradnorm_is_the_gradient_of_the_divergence_from_uniform() -> None:
+    weight = torch.tensor([[1.0, -2], [0.5, 3], [2, 2]], dtype=torch.float64, requires_grad=True)
+    features = torch.tensor([[0.3, -0.7]], dtype=torch.float64)
+    logits = features @ weight.T
+    (-(logits / 2).log_softmax(1).mean()).backward()
+    given = Outputs(
+        logits.detach(), features, torch.zeros(1).long(), 3, weight.detach(), torch.zeros(3).double()
+    )
+    found = Gradnorm(temperature=2).fit(given)(given).item()
+    assert found == pytest.approx(-float(weight.grad.abs().sum()), rel=1e-9)
 
 
 def test_the_divergence_of_a_training_image_that_is_alone_in_its_class_is_zero() -> None:
@@ -200,6 +219,7 @@ def test_a_class_that_no_training_image_is_rightly_taken_for_is_always_far() -> 
     ("make", "sentence"),
     [
         (lambda: Energy(temperature=0.0), r"temperature must be above 0, got 0\.0"),
+        (lambda: Gradnorm(temperature=0), "temperature must be above 0, got 0"),
         (lambda: Gen(gamma=1), r"gamma must be in \(0, 1\), got 1"),
         (lambda: Gen(largest=0), "largest must be at least 1, got 0"),
         (lambda: Knn(k=0), "k must be at least 1, got 0"),

@@ -21,6 +21,7 @@ from workloads.channels.norm import Norm
 from workloads.datasets.digits import Digits
 from workloads.datasets.textures import Textures
 from workloads.detectors.energy import Energy
+from workloads.network_detectors.odin import Odin
 from workloads.pruning.random import Random
 from workloads.sensitivities.weight_perturbation import WeightPerturbation
 from workloads.sparse_training.rigl import Rigl
@@ -35,6 +36,7 @@ from workloads.stages.detect import Detect
 from workloads.stages.features import Features
 from workloads.stages.initialise import Initialise
 from workloads.stages.pretrained import Pretrained
+from workloads.stages.probe import Probe
 from workloads.stages.prune import Prune
 from workloads.stages.prune_channels import PruneChannels
 from workloads.stages.sensitivity import Sensitivity
@@ -78,6 +80,7 @@ def cases(shared_runs, trained, weights):
         "features": (Features(), {"model": trained}),
         "initialise": (Initialise(architecture=Mlp(), dataset=Digits(), seed=0), {}),
         "pretrained": (weights, {}),
+        "probe": (Probe(detector=Odin(), dataset=Textures(count=20), samples=20), {"model": trained}),
         "prune": (Prune(criterion=Random(), sparsity=0.5), {"model": trained}),
         "prune_channels": (PruneChannels(criterion=Norm(), sparsity=0.5), {"model": trained}),
         "sensitivity": (

@@ -39,7 +39,7 @@ def plan(tmp_path, inside: str, outside: str, allowed: str = "") -> None:
     [
         ("cifar10", "tiny_imagenet", "automobile, bird, cat, dog, frog, ship, truck"),
         ("tiny_imagenet", "cifar10", "automobile, bird, cat, dog, frog, ship, truck"),
-        ("cifar10", "{name: cifar10_c, corruption: fog}", "airplane, automobile, bird"),
+        ("{name: corrupted, dataset: digits, corruption: fog}", "digits", "0, 1, 2, 3"),
         ("mnist", "svhn", "0, 1, 2, 3"),
         ("digits", "mnist", "0, 1, 2, 3"),
         ("{name: digits, keep: [0, 1]}", "{name: digits, keep: [1, 2]}", "1"),
@@ -65,11 +65,24 @@ def test_sets_with_common_classes_are_refused_with_their_names(tmp_path, inside,
         ("mnist", "fashion_mnist"),
         ("fashion_mnist", "kmnist"),
         ("digits", "noise"),
+        ("cifar10", "{name: cifar10_c, corruption: fog}"),
+        ("cifar10", "{name: cifar100_c, corruption: fog, severity: 1}"),
+        ("tiny_imagenet", "{name: tiny_imagenet_c, corruption: fog}"),
+        ("digits", "{name: corrupted, dataset: digits, corruption: fog}"),
+        ("digits", "{name: out_of_range, dataset: digits}"),
+        ("glyphs", "{name: glyphs, faces: unseen}"),
         ("{name: digits, keep: [0, 1]}", "{name: digits, keep: [2, 3]}"),
     ],
 )
-def test_sets_without_common_classes_are_fine(tmp_path, inside, outside):
+def test_sets_without_common_classes_or_with_altered_images_are_fine(tmp_path, inside, outside):
     plan(tmp_path, inside, outside)
+
+
+def test_equally_altered_images_are_told_apart_by_their_classes(tmp_path):
+    foggy = "{name: corrupted, dataset: digits, corruption: fog}"
+    with pytest.raises(SpecError, match=r"make them an anomaly \(attacked, corrupted, out_of_range\)"):
+        plan(tmp_path, foggy, foggy.replace("digits", "{name: digits, keep: [0, 1]}"))
+    plan(tmp_path, foggy, foggy.replace("digits", "{name: digits, keep: [0, 1]}").replace("fog", "snow"))
 
 
 def test_a_set_is_not_outside_of_itself(tmp_path):
