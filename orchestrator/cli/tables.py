@@ -7,16 +7,16 @@ import sys
 from orchestrator.cli.guard import say
 from orchestrator.report.formats.md import markdown
 from orchestrator.report.render import Report
-from orchestrator.report.sheet import Sheet, sheet_of
+from orchestrator.report.section import Sheet
 
 
 def print_tables(report: Report) -> None:
     """Print every table; what is wrong with the others goes to stderr."""
     if sys.stdout.isatty():
-        for grid in report.grids:
-            draw(sheet_of(grid, always_n=False))
+        for section in report.sections:
+            draw(section.sheet(always_n=False))
     else:
-        print("\n\n".join(markdown(sheet_of(grid)) for grid in report.grids))
+        print("\n\n".join(markdown(section.sheet()) for section in report.sections))
     for problem in report.problems:
         say(problem)
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
+from orchestrator.report.cell import Cell
 from orchestrator.report.rows import ABSENT
-from orchestrator.report.table import Cell, Grid
 
 #: Metrics that are fractions of one: their name without node and split, or its beginning up to an underscore.
 FRACTIONS = frozenset(
@@ -68,9 +68,9 @@ def spread_of(deviation: float) -> str:
     return f"{deviation:.0f}" if deviation >= 10 or not deviation else f"{deviation:#.2g}"  # noqa: PLR2004
 
 
-def counted(grid: Grid) -> str:
-    """How many values stand behind each number: ``n=3``, or ``n=2 to 3`` where cells differ."""
-    if not grid.counts:
+def counted(counts: Sequence[int]) -> str:
+    """How many values stand behind each number: ``n=3``, or ``n=2 to 3``; ``counts`` ascend."""
+    if not counts:
         return "no results yet"
-    least, most = grid.counts[0], grid.counts[-1]
+    least, most = counts[0], counts[-1]
     return f"n={least}" if least == most else f"n={least} to {most}"

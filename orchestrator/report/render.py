@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 from orchestrator.build import names
 from orchestrator.errors import InputError, unknown
 from orchestrator.report.rows import Results, read
-from orchestrator.report.table import Grid, fill
+from orchestrator.report.section import Section
+from orchestrator.report.table import fill
 from orchestrator.spec.sweep import Table
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ class Report:
 
     name: str
     results: Results
-    grids: Sequence[Grid]
+    sections: Sequence[Section]
     problems: Sequence[str] = ()
     """Tables that cannot be made, each with its reason."""
 
@@ -35,16 +36,16 @@ class Report:
 def make_report(plan: Plan, store: Store) -> Report:
     """The report of ``plan`` from what ``store`` has; ``problems`` says which tables cannot be made."""
     results = read(plan, store)
-    grids: list[Grid] = []
+    sections: list[Section] = []
     problems: list[str] = []
     tables = plan.sweep.tables or default_tables(results)
     for index, table in enumerate(tables):
         place = f"{plan.sweep.path}: tables[{index}]"
         try:
-            grids.append(fill(table, results, place))
+            sections.append(fill(table, results, place))
         except InputError as error:
             problems.append(str(error))
-    return Report(plan.sweep.name, results, grids, problems)
+    return Report(plan.sweep.name, results, sections, problems)
 
 
 def default_tables(results: Results) -> list[Table]:

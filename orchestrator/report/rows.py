@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -63,6 +63,10 @@ class Results:
     """The nodes that a table may name, whether a trial has them or not."""
     epochs: Mapping[str, float] = field(default_factory=dict)
     """Address -> the epochs of training behind it; addresses without any are left out."""
+
+    def epochs_of(self, addresses: Iterable[str]) -> tuple[float, ...]:
+        """The different epochs of training behind the outputs at ``addresses``, ascending."""
+        return tuple(sorted({self.epochs[address] for address in addresses if address in self.epochs}))
 
     def rows(self) -> Iterator[Row]:
         """Every number that is there, in the order of the plan; missing outputs have no rows."""

@@ -2,35 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from orchestrator.report.ancestry import EPOCHS
+from orchestrator.report.cell import Cell
 from orchestrator.report.numbers import cell_text, counted, in_percent, number
 from orchestrator.report.rows import ABSENT, text_of
-from orchestrator.report.table import Cell, Grid
+from orchestrator.report.section import Sheet
 from orchestrator.spec.sweep import MODEL
 from orchestrator.spec.values import shown
 
-
-@dataclass(frozen=True)
-class Sheet:
-    """What any format of a table writes."""
-
-    title: str
-    caption: str
-    header: tuple[str, ...]
-    lines: tuple[tuple[str, ...], ...]
-    headers: int
-    """How many columns at the left are row headers."""
-    notes: tuple[str, ...]
+if TYPE_CHECKING:
+    from orchestrator.report.table import Grid
 
 
 def sheet_of(grid: Grid, always_n: bool = True) -> Sheet:
     """The text of ``grid``. Without ``always_n``, an n that all cells share stands in the caption only."""
     percent = in_percent(grid.metrics or (grid.value,))
     with_n = always_n or len(grid.counts) > 1
-    notes = footnotes(grid)
+    notes = footnotes(cell for _, _, cell in grid.placed())
     columns = grid.column_headers or (() if grid.columns else ((),))  # none: no trial has this value
     lines = []
     for row in grid.row_headers:
@@ -45,7 +36,10 @@ def sheet_of(grid: Grid, always_n: bool = True) -> Sheet:
         header=(*grid.rows, *(column_title(grid, column) for column in columns)),
         lines=tuple(lines),
         headers=len(grid.rows),
-        notes=(*(f"[{index}] {text}" for index, text in enumerate(notes, 1)), *unequal(grid)),
+        notes=(
+            *(f"[{index}] {text}" for index, text in enumerate(notes, 1)),
+            *unequal(grid.value, grid.epochs),
+        ),
     )
 
 
@@ -64,38 +58,43 @@ def caption(grid: Grid) -> str:
     """How the numbers came about, what was added to what was asked for, and what is missing."""
     over = f" over {' and '.join(grid.over)}" if grid.over else ""
     first = f" of means over {' and '.join(grid.average)}" if grid.average else ""
-    parts = [f"Mean ± sample standard deviation{over}{first}, {counted(grid)}."]
-    if grid.where:
-        parts.append(
-            f"Only {', '.join(f'{key}={text_of(shown(value))}' for key, value in grid.where.items())}."
-        )
-    if grid.added:
-        parts.append(f"{' and '.join(grid.added)} varied inside the cells and became row headers.")
+    parts = [f"Mean ± sample standard deviation{over}{first}, {counted(grid.counts)}."]
+    parts += restrictions(grid.where, grid.added)
     if grid.missing:
         cells = f"{grid.incomplete} of {len(grid.cells)} cells"
         parts.append(f"Incomplete: {grid.missing} of {grid.planned} results are missing, in {cells}.")
     return " ".join(parts)
 
 
-def unequal(grid: Grid) -> tuple[str, ...]:
-    """A note that some networks learned longer than others, if so, unless that is what the table shows."""
-    if len(grid.epochs) < 2 or grid.value.endswith(f".{EPOCHS}"):  # noqa: PLR2004 - to differ takes two
+def restrictions(where: Mapping[str, Any], added: Sequence[str]) -> list[str]:
+    """Sentences about what was left out, and about keys that were added to the row headers."""
+    parts = []
+    if where:
+        parts.append(f"Only {conditions(where)}.")
+    if added:
+        parts.append(f"{' and '.join(added)} varied inside the cells and became row headers.")
+    return parts
+
+
+def conditions(where: Mapping[str, Any]) -> str:
+    """A condition as people read it: ``method=[magnitude, rigl], seed=0``."""
+    return ", ".join(f"{key}={text_of(shown(value))}" for key, value in where.items())
+
+
+def unequal(value: str, epochs: Sequence[float]) -> tuple[str, ...]:
+    """A note that some networks learned longer than others, if so, unless ``value`` is what says it."""
+    if len(epochs) < 2 or value.endswith(f".{EPOCHS}"):  # noqa: PLR2004 - to differ takes two
         return ()
-    least, most = number(grid.epochs[0]), number(grid.epochs[-1])
+    least, most = number(epochs[0]), number(epochs[-1])
     return (
         f"The networks of this table had {least} to {most} epochs of training in all; {MODEL}.{EPOCHS} says "
         "which had how many.",
     )
 
 
-def footnotes(grid: Grid) -> tuple[str, ...]:
+def footnotes(cells: Iterable[Cell]) -> tuple[str, ...]:
     """The warnings of all cells, each once, in the order in which a reader meets them."""
-    texts: dict[str, None] = {}
-    for row in grid.row_headers:
-        for column in grid.column_headers:
-            if cell := grid.cells.get((row, column)):
-                texts.update(dict.fromkeys(cell.notes))
-    return tuple(texts)
+    return tuple(dict.fromkeys(text for cell in cells for text in cell.notes))
 
 
 def marks(cell: Cell | None, notes: Sequence[str]) -> str:

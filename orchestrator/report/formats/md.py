@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from tabulate import tabulate
 
 from orchestrator.report.render import Report
-from orchestrator.report.sheet import Sheet, sheet_of
+from orchestrator.report.section import Sheet
 
 
 def render(report: Report) -> Mapping[str, str]:
     """One file with all tables."""
-    parts = [f"# {report.name}", *(markdown(sheet_of(grid)) for grid in report.grids)]
+    parts = [f"# {report.name}", *(markdown(section.sheet()) for section in report.sections)]
     return {"tables.md": "\n\n".join(parts) + "\n"}
 
 

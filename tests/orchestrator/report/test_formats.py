@@ -10,11 +10,12 @@ import pytest
 from hand_results import results
 
 from orchestrator.errors import InputError
+from orchestrator.report.cell import Cell
 from orchestrator.report.numbers import cell_text, in_percent, number
 from orchestrator.report.render import Report, known_formats, render, write
 from orchestrator.report.rows import ABSENT
 from orchestrator.report.sheet import sheet_of
-from orchestrator.report.table import Cell, fill
+from orchestrator.report.table import fill
 from orchestrator.spec.sweep import Table
 
 NOTE = "The networks of this table had {} epochs of training in all; model.epochs says which had how many."

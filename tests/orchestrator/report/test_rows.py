@@ -10,9 +10,9 @@ from toys.base import TOY, plan_of
 
 from orchestrator.api import results, run
 from orchestrator.report.ancestry import epochs
+from orchestrator.report.cell import STALE
 from orchestrator.report.render import make_report
 from orchestrator.report.rows import read
-from orchestrator.report.table import STALE
 from orchestrator.storage import open_store
 
 
@@ -69,7 +69,7 @@ def test_what_is_missing_has_no_rows_and_the_table_says_so(plan, store):
     gone = next(planned.address for planned in read(plan, store).planned if planned.node == "clean")
     store.discard(gone)
     assert len(list(read(plan, store).rows())) == before - 2
-    grid = make_report(plan, store).grids[0]
+    grid = make_report(plan, store).sections[0]
     # the dense network of one seed shows in both columns
     assert (grid.incomplete, grid.missing, grid.planned) == (2, 1, 9)
 
@@ -115,7 +115,7 @@ def test_a_rebuilt_parent_makes_everything_made_from_it_stale(plan, store):
         ("dense", 0, "far"),
         *(("sparse", 0, node) for node in ("model", "clean", "far")),
     }
-    assert make_report(plan, store).grids[0].cells[("sparse",), ("0.5",)].notes[STALE] == 1
+    assert make_report(plan, store).sections[0].cells[("sparse",), ("0.5",)].notes[STALE] == 1
 
 
 def test_an_output_that_was_made_again_with_the_same_content_makes_nothing_stale(plan, store):
@@ -128,21 +128,21 @@ def test_an_output_that_was_made_again_with_the_same_content_makes_nothing_stale
 def test_a_sweep_without_tables_gets_one_per_node_and_metric(plan, store):
     bare = replace(plan.sweep, tables=())
     report = make_report(bare.plan(), store)
-    assert [grid.title for grid in report.grids] == [
+    assert [section.title for section in report.sections] == [
         "model.validation.loss",
         "clean.test.accuracy",
         "clean.test.loss",
         "far.test.accuracy",
         "far.test.loss",
     ]
-    assert report.grids[1].rows == ("method", "sparsity")
-    assert report.grids[3].rows == ("method", "sparsity", "far.scale")
+    assert report.sections[1].rows == ("method", "sparsity")
+    assert report.sections[3].rows == ("method", "sparsity", "far.scale")
 
 
 def test_a_table_that_cannot_be_made_is_a_problem_and_the_others_are_there(tmp_path, store):
     wrong = plan_of(tmp_path, TOY + "  - {rows: [method], value: clean.acuracy}\n")
     report = make_report(wrong, store)
-    assert len(report.grids) == 2
+    assert len(report.sections) == 2
     assert report.problems == [
         f"{tmp_path}/toy.yaml: tables[2].value: unknown metric 'acuracy'."
         " Did you mean 'test.accuracy'? Known: test.accuracy, test.loss"

@@ -12,9 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orchestrator.errors import InputError
+from orchestrator.report.cell import STALE, Cell
 from orchestrator.report.rows import ABSENT
 from orchestrator.report.sheet import sheet_of
-from orchestrator.report.table import STALE, Cell, fill
+from orchestrator.report.table import fill
 from orchestrator.spec.sweep import Table
 
 SEEDS = Table(rows=("method",), columns=("sparsity",), value="clean.accuracy")
