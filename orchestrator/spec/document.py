@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from orchestrator.errors import Problem, unknown
+from orchestrator.spec.tables import KIND, EntryDocument, keys_at
 
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
@@ -21,15 +22,10 @@ def _seconds(value: Any) -> float:
     return float(match[1]) * UNITS[match[2] or "s"]
 
 
-def _one_or_many(value: Any) -> Any:
-    return [value] if isinstance(value, str) else value
-
-
 def _uri(value: Any) -> Any:
     return {"uri": value} if isinstance(value, str) else value
 
 
-Names = Annotated[list[str], BeforeValidator(_one_or_many)]
 Share = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
@@ -69,17 +65,6 @@ class StoreDocument(_Shape):
     profile: str | None = None
 
 
-class TableDocument(_Shape):
-    """``{rows: [...], columns: ..., value: node.metric, average: [...], over: [seed], where: {...}}``."""
-
-    value: str
-    rows: Names = []
-    columns: Names = []
-    average: Names = []
-    over: Names = ["seed"]
-    where: dict[str, Any] = {}
-
-
 class Document(_Shape):
     """The top level of a sweep file."""
 
@@ -96,7 +81,7 @@ class Document(_Shape):
     timeout: dict[str, Annotated[float, BeforeValidator(_seconds)]] = {}
     keep: Literal["all", "metrics"] = "all"
     store: Annotated[StoreDocument, BeforeValidator(_uri)] | None = None
-    tables: list[TableDocument] = []
+    tables: list[EntryDocument] = []
 
 
 NEEDED = frozenset({"name", "axes", "methods"})
@@ -113,12 +98,12 @@ _RULES = {
     "finite_number": "must be finite",
     "greater_than_equal": "must be at least {ge:g}",
     "literal_error": "must be {expected}",
+    "too_short": "needs at least one",
 }
 _KINDS: dict[str, type[BaseModel]] = {
     "resources": ResourcesDocument,
     "retries": RetriesDocument,
     "store": StoreDocument,
-    "tables": TableDocument,
     "overrides": OverrideDocument,
 }
 
@@ -151,9 +136,12 @@ def read_document(data: Any) -> tuple[Document | None, list[Problem], frozenset[
 
 def _problem(detail: Any) -> Problem:
     """A pydantic error in our words: where, what, what instead."""
-    loc = [part for part in detail["loc"] if not str(part).startswith("function-")]  # a validator, no place
+    # a validator and the kind of a table are no places
+    loc = [part for part in detail["loc"] if not str(part).startswith(("function-", KIND))]
     where = re.sub(r"\.(\d+)(?=\.|$)", r"[\1]", ".".join(map(str, loc)))
     if detail["type"] == "extra_forbidden":
+        if loc[0] == "tables":
+            return Problem(where, unknown("key", loc[-1], keys_at(detail["loc"])))
         kind = _KINDS.get(str(loc[0]), Document)
         if loc[0] == "overrides" and "resources" in loc[:-1]:
             kind = ResourcesDocument

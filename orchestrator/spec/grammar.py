@@ -21,7 +21,6 @@ from orchestrator.spec.sweep import (
     Reference,
     Retries,
     Sweep,
-    Table,
 )
 from orchestrator.spec.values import Condition, as_list, key_of, mentioned, plain
 from orchestrator.storage.base import StoreConfig
@@ -83,17 +82,7 @@ class Grammar:
             retries=Retries(document.retries.system, document.retries.error),
             keep=document.keep,
             store=self.store(),
-            tables=tuple(
-                Table(
-                    tuple(table.rows),
-                    tuple(table.columns),
-                    table.value,
-                    tuple(table.over),
-                    table.where,
-                    tuple(table.average),
-                )
-                for table in document.tables
-            ),
+            tables=tuple(table.entry() for table in document.tables),
             broken=frozenset(self.broken),
             broken_axes=frozenset(self.broken_axes),
             large=large,

@@ -86,6 +86,51 @@ class Table:
 
 
 @dataclass(frozen=True)
+class Explain:
+    """How much of the variance of a value each of some factors explains."""
+
+    factors: tuple[str, ...]
+    value: str
+    rows: tuple[str, ...] = ()
+    """Keys for each of whose values the variance is taken apart by itself."""
+    over: tuple[str, ...] = ("seed",)
+    """What repeats a result: its spread is the residual."""
+    where: Mapping[str, Any] = field(default_factory=dict)
+    average: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Within:
+    """How much worse than a reference a network may be in ``value``."""
+
+    value: str
+    points: float
+    """Percentage points where the value is shown in percent, else in its own unit."""
+    of: Mapping[str, Any]
+    """Picks the reference among the trials that otherwise have the same axes."""
+    better: Literal["higher", "lower"] | None = None
+
+
+@dataclass(frozen=True)
+class Best:
+    """Per row, the value of an axis (or of a key of the node) with the best mean ``value``."""
+
+    axis: str
+    value: str
+    rows: tuple[str, ...] = ()
+    over: tuple[str, ...] = ("seed",)
+    where: Mapping[str, Any] = field(default_factory=dict)
+    average: tuple[str, ...] = ()
+    within: Within | None = None
+    better: Literal["higher", "lower"] | None = None
+    """None: as the name of the metric says."""
+
+
+#: What may stand under ``tables``.
+Entry = Table | Explain | Best
+
+
+@dataclass(frozen=True)
 class Retries:
     """How often a stage is tried again after the system failed it, and after it raised."""
 
@@ -117,7 +162,7 @@ class Sweep:
     retries: Retries = Retries()
     keep: Literal["all", "metrics"] = "all"
     store: StoreConfig | None = None
-    tables: tuple[Table, ...] = ()
+    tables: tuple[Entry, ...] = ()
     broken: frozenset[str] = frozenset()
     """Nodes left out because they could not be read; references to them are not reported again."""
     broken_axes: frozenset[str] = frozenset()

@@ -250,6 +250,97 @@ nmae: x
     )
 
 
+@pytest.mark.parametrize(
+    ("entry", "messages"),
+    [
+        (
+            "{explain: [sise], value: clean.accuracy}",
+            [".explain: unknown key 'sise'. Did you mean 'size'? {keys}"],
+        ),
+        ("{explain: [], value: clean.accuracy}", [".explain: needs at least one, got []"]),
+        ("{explain: [size], rows: [sed]}", [".value: this key is needed"]),
+        (
+            "{explain: [size, size], value: clean.accuracy, rows: size}",
+            [
+                ".explain: size stands here twice",
+                ".explain: size is a factor; it cannot stand in `rows` or `average` too",
+            ],
+        ),
+        (
+            "{explain: [method, size], value: clean.accuracy, where: {size: 2}}",
+            [
+                ".explain: method has one value here, m, and so explains nothing; leave it out",
+                ".explain: size has one value here, 2, and so explains nothing; leave it out",
+            ],
+        ),
+        (
+            "{explain: size, value: clean.accuracy, columns: seed}",
+            [".columns: unknown key 'columns'. Known: average, explain, over, rows, value, where"],
+        ),
+        (
+            "{explian: size, value: clean.accuracy}",
+            [".explian: unknown key 'explian'. Did you mean 'explain'? {all}"],
+        ),
+        (
+            "{best: sise, value: claen.x}",
+            [".value: unknown node 'claen'. Did you mean 'clean'? Known: clean, model"],
+        ),
+        (
+            "{best: size, value: clean.accuracy, rows: size, better: more}",
+            [".better: must be 'higher' or 'lower', got 'more'"],
+        ),
+        (
+            "{best: size, value: clean.accuracy, rows: [size]}",
+            [".best: size is what is chosen; it cannot stand in `rows`, `average` or `over`"],
+        ),
+        (
+            "{best: method, value: clean.accuracy}",
+            [".best: method has one value here, m: there is nothing to choose"],
+        ),
+        (
+            "{best: size, value: clean.accuracy, within: {value: clean.loss, point: 1, of: {}}}",
+            [
+                ".within.points: this key is needed",
+                ".within.of: needs at least one, got {{}}",
+                ".within.point: unknown key 'point'. Did you mean 'points'? Known: better, of, points, value",
+            ],
+        ),
+        (
+            "{best: size, value: clean.accuracy, within: {value: claen.loss, points: -1, of: {size: 1}}}",
+            [".within.points: must be at least 0, got -1"],
+        ),
+        (
+            "{best: size, value: clean.accuracy, within: {value: claen.loss, points: 1, of: {size: 1}}}",
+            [".within.value: unknown node 'claen'. Did you mean 'clean'? Known: clean, model"],
+        ),
+        (
+            "{best: size, value: clean.x, within: {value: clean.loss, points: 1, of: {size: 7, mthod: m}}}",
+            [
+                ".within.of.size: unknown value of size 7. Known: 1, 2",
+                ".within.of.mthod: unknown axis 'mthod'. Did you mean 'method'? {keys}",
+            ],
+        ),
+        ("7", [": must be a mapping, got 7"]),
+    ],
+)
+def test_a_wrong_entry_of_tables_is_told_before_anything_runs(workplace, entry, messages):
+    known = {
+        "keys": "Known: method, seed, size",
+        "all": "Known: average, best, columns, explain, over, rows, value, where",
+    }
+    expected = sorted(f"x.yaml: tables[0]{message.format(**known)}" for message in messages)
+    assert sorted(said(workplace, f"{GOOD}tables: [{entry}]\n").split("\n")) == expected
+
+
+def test_a_factor_whose_other_value_is_only_included_has_two(workplace):
+    text = (
+        GOOD
+        + "include: [{size: 3}]\ntables: [{explain: size, value: clean.accuracy, where: {size: [1, 3]}}]\n"
+    )
+    (workplace / "x.yaml").write_text(text)
+    assert len(load("x.yaml", package=SMALL).plan().sweep.tables) == 1
+
+
 def test_all_problems_of_the_yaml_are_said_at_once(workplace):
     assert said(workplace, "a: .nan\na: 1\nb: !x y\n").split("\n") == [
         "x.yaml: line 2, column 1: the key 'a' stands here a second time (first on line 1)",
@@ -321,7 +412,10 @@ resources: {make: {gpus: 0.5}}
 retries: {error: 2}
 timeout: {make: 2h}
 store: {uri: results}
-tables: [{value: clean.accuracy, rows: [size], columns: clean.value, where: {seed: 0}}]
+tables:
+  - {value: clean.accuracy, rows: [size], columns: clean.value, where: {seed: 0}}
+  - {explain: [size, clean.value], value: clean.accuracy, over: [seed]}
+  - {best: size, value: clean.accuracy, within: {value: every.accuracy, points: 1, of: {size: 1}}}
 """
 ODD = [
     *(None, [], {}, 3, -1, 0.5, "x", "$x", "$seed", "$$", "all", True),
