@@ -46,6 +46,19 @@ def epochs(plan: Plan, manifests: Mapping[str, Manifest]) -> dict[str, float]:
     return found
 
 
+def origins(address: str, manifests: Mapping[str, Manifest]) -> set[str]:
+    """Everything that the output at ``address`` was made from, as far as ``manifests`` say."""
+    found: set[str] = set()
+    waiting = [address]
+    while waiting:
+        manifest = manifests.get(waiting.pop())
+        for read in reads(manifest.inputs) if manifest else ():
+            if read["address"] not in found:
+                found.add(read["address"])
+                waiting.append(read["address"])
+    return found
+
+
 def stale(plan: Plan, manifests: Mapping[str, Manifest]) -> frozenset[str]:
     """The addresses made, directly or further back, from an output that has another content by now."""
     found: set[str] = set()

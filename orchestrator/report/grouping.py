@@ -53,6 +53,16 @@ def header(planned: Planned, keys: Sequence[str]) -> Header:
     return tuple(text_of(planned.keys[key]) if key in planned.keys else ABSENT for key in keys)
 
 
+def values_of(keys: Sequence[str], texts: Header, written: Mapping[tuple[str, str], Any]) -> dict[str, Any]:
+    """Key -> value of a header, without the keys that the trials lack; ``written`` is that of `writing`."""
+    return {key: written[key, text] for key, text in zip(keys, texts, strict=True) if text != ABSENT}
+
+
+def writing(found: Iterable[Planned]) -> dict[tuple[str, str], Any]:
+    """Key and text in a header -> the value itself."""
+    return {(key, text_of(value)): value for planned in found for key, value in planned.keys.items()}
+
+
 def covering(columns: Collection[Header]) -> dict[Header, list[Header]]:
     """Column -> the columns it shows in: itself, or all that fill in what it lacks."""
 

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 
 from orchestrator.build import names
 from orchestrator.errors import InputError, unknown
+from orchestrator.report.explain import explain
 from orchestrator.report.rows import Results, read
 from orchestrator.report.section import Section
 from orchestrator.report.table import fill
-from orchestrator.spec.sweep import Table
+from orchestrator.spec.sweep import Best, Entry, Explain, Table
 
 if TYPE_CHECKING:
     from orchestrator.plan import Plan
@@ -38,17 +39,30 @@ def make_report(plan: Plan, store: Store) -> Report:
     results = read(plan, store)
     sections: list[Section] = []
     problems: list[str] = []
-    tables = plan.sweep.tables or default_tables(results)
-    for index, table in enumerate(tables):
+    entries = plan.sweep.tables or default_tables(results)
+    for index, entry in enumerate(entries):
         place = f"{plan.sweep.path}: tables[{index}]"
         try:
-            sections.append(fill(table, results, place))
+            sections.append(section_of(entry, results, place))
         except InputError as error:
             problems.append(str(error))
     return Report(plan.sweep.name, results, sections, problems)
 
 
-def default_tables(results: Results) -> list[Table]:
+def section_of(entry: Entry, results: Results, place: str) -> Section:
+    """The section of an entry of ``tables``.
+
+    Raises:
+        InputError: it cannot be made.
+    """
+    if isinstance(entry, Explain):
+        return explain(entry, results, place)
+    if isinstance(entry, Best):
+        raise InputError(f"{place}.best: cannot be shown yet")
+    return fill(entry, results, place)
+
+
+def default_tables(results: Results) -> list[Entry]:
     """A table for every metric of every node, for a sweep that names none."""
     values = dict.fromkeys(f"{row.node}.{row.metric}" for row in results.rows())
     return [Table(rows=(), columns=(), value=value) for value in values]

@@ -8,8 +8,8 @@ from functools import cached_property
 from typing import Any
 
 from orchestrator.report.cell import Cell, cell_of
-from orchestrator.report.grouping import Header, grouped, ordered, varies
-from orchestrator.report.rows import ABSENT, Results, text_of
+from orchestrator.report.grouping import Header, grouped, ordered, values_of, varies, writing
+from orchestrator.report.rows import ABSENT, Results
 from orchestrator.report.section import Sheet
 from orchestrator.report.selection import select, title_of
 from orchestrator.report.sheet import sheet_of
@@ -82,8 +82,8 @@ class Grid:
         """What it is, and its cells in the order of its rows and columns."""
         cells = [
             {
-                "row": self.values_of(self.rows, row),
-                "column": self.values_of(self.columns, column),
+                "row": values_of(self.rows, row, self.written),
+                "column": values_of(self.columns, column, self.written),
                 "mean": cell.mean,
                 "deviation": cell.deviation,
                 "n": cell.n,
@@ -105,10 +105,6 @@ class Grid:
             "epochs": list(self.epochs),
             "cells": cells,
         }
-
-    def values_of(self, keys: Sequence[str], texts: Sequence[str]) -> dict[str, Any]:
-        """Key -> value of a header, without the keys that the trials lack."""
-        return {key: self.written[key, text] for key, text in zip(keys, texts, strict=True) if text != ABSENT}
 
 
 def fill(table: Table, results: Results, place: str = "table") -> Grid:
@@ -137,7 +133,7 @@ def fill(table: Table, results: Results, place: str = "table") -> Grid:
         {place: cell_of(members, chosen.names, results, table.average) for place, members in groups.items()},
         chosen.planned,
         chosen.missing,
-        {(key, text_of(value)): value for planned in chosen.found for key, value in planned.keys.items()},
+        writing(chosen.found),
         table.average,
         results.epochs_of(chosen.names),
     )
