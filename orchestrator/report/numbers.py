@@ -33,6 +33,25 @@ FRACTIONS = frozenset(
         "explored",
     ]
 )
+#: Words of metrics of which less is better.
+LOWER = frozenset(
+    [
+        "abstained",
+        "aurc",
+        "brier",
+        "bytes",
+        "ece",
+        "error",
+        "flops",
+        "fpr",
+        "fpr95",
+        "loss",
+        "mce",
+        "nll",
+        "nonzeros",
+        "parameters",
+    ]
+)
 BEFORE = re.compile(r"^(?:[a-z]\w*\.(?=[a-z]))+")
 LARGE = 1e6
 
@@ -41,6 +60,13 @@ def in_percent(metrics: Iterable[str]) -> bool:
     """Whether the numbers of these metrics are shown in percent: all of them are fractions by their names."""
     names = [BEFORE.sub("", metric) for metric in metrics]
     return bool(names) and all(name.partition("_")[0] in FRACTIONS for name in names)
+
+
+def lower_is_better(metrics: Iterable[str], better: str | None = None) -> bool:
+    """Whether less of these metrics is better: as ``better`` says, else as their names do."""
+    if better is not None:
+        return better == "lower"
+    return any(word in LOWER for metric in metrics for word in BEFORE.sub("", metric).split("_"))
 
 
 def cell_text(cell: Cell | None, percent: bool, with_n: bool = True) -> str:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from orchestrator.build import names
 from orchestrator.errors import InputError, unknown
+from orchestrator.report.best import choose
 from orchestrator.report.explain import explain
 from orchestrator.report.rows import Results, read
 from orchestrator.report.section import Section
@@ -58,7 +59,7 @@ def section_of(entry: Entry, results: Results, place: str) -> Section:
     if isinstance(entry, Explain):
         return explain(entry, results, place)
     if isinstance(entry, Best):
-        raise InputError(f"{place}.best: cannot be shown yet")
+        return choose(entry, results, place)
     return fill(entry, results, place)
 
 
