@@ -51,6 +51,7 @@ evaluate:
   certain:  {stage: certify, reads: {model: model}, n0: 2, n: 20, samples: 4}
   spoiled: {stage: corruptions, reads: {model: model}, corruptions: [gaussian_noise, fog], severities: [1, 5]}
   layers:   {stage: sensitivity, reads: {model: base}, measure: prune_probe, samples: 20}
+  between:  {stage: interpolate, reads: {start: base, end: base}, steps: 1, samples: 4}
   features: {stage: features, reads: {model: model}}
   held:     {stage: features, reads: {model: model}, split: validation}
   trust:    {stage: calibrate, reads: {inside: features, validation: held}}

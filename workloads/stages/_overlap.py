@@ -10,6 +10,9 @@ from orchestrator.stage import Planned, Workspace
 from workloads.datasets.base import Dataset
 from workloads.stages._data import label
 
+#: The roles under which a stage reads the networks that it is about.
+NETWORKS = ("model", "models", "start")
+
 
 def shared(inside: Dataset, outside: Dataset) -> str:
     """What the images of two sets have in common, in words; empty if nothing is known of.
@@ -60,7 +63,7 @@ def dataset_read(planned: Planned) -> Dataset | None:
         own = getattr(planned.stage, "dataset", None)
         if own is not None:
             return own  # type: ignore[no-any-return]
-        models = planned.inputs.get("model") or planned.inputs.get("models")
+        models = next((planned.inputs[role] for role in NETWORKS if planned.inputs.get(role)), None)
         if not models:
             return None
         planned = models[0]

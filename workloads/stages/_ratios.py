@@ -21,6 +21,12 @@ def read_sensitivities(folder: Path | list[Path]) -> dict[str, float]:
     return {layer: float(found["sensitivity"]) for layer, found in _read(folder, SENSITIVITIES).items()}
 
 
+def least_sensitive(folder: Path | list[Path]) -> str:
+    """The layer with the smallest sensitivity in ``folder``; of equal ones the first."""
+    found = read_sensitivities(folder)
+    return min(found, key=found.__getitem__)
+
+
 def write_table(file: Path, table: Mapping[str, Any]) -> None:
     """Write a table; equal tables give equal bytes."""
     file.write_text(json.dumps(table, indent=1) + "\n", encoding="utf-8")

@@ -25,10 +25,12 @@ from workloads.sparse_training.base import Sparsify
 from workloads.sparse_training.fixed import Fixed
 from workloads.stages._data import dataset_of, learning
 from workloads.stages._networks import Model, fresh, read
+from workloads.stages._ratios import least_sensitive
 from workloads.stages.base import TorchStage
 from workloads.training.cost import latency
 from workloads.training.host import Host
 from workloads.training.loop import Trained, train
+from workloads.training.partial import kept_statistics
 from workloads.training.recipe import Recipe
 
 #: Below this many changes of the topology a sparse training is hardly a dynamic one.
@@ -37,10 +39,13 @@ FEW_UPDATES = 10
 
 @dataclass(frozen=True)
 class Train(TorchStage):
-    """Trains a fresh network, or the one under the role ``model`` with its masks."""
+    """Trains a fresh network, or the one under the role ``model`` with its masks.
+
+    With the table of `sensitivity` under ``sensitivities``, the least sensitive layer alone (RiFT).
+    """
 
     version: ClassVar[int] = 2
-    roles: ClassVar[Mapping[str, Role]] = {"model": Role.OPTIONAL}
+    roles: ClassVar[Mapping[str, Role]] = {"model": Role.OPTIONAL, "sensitivities": Role.OPTIONAL}
 
     seed: int
     epochs: int
@@ -61,6 +66,8 @@ class Train(TorchStage):
     """The step of the schedule it begins with, as if the ones before were done: a rewound network goes on."""
     stop_at: int | None = field(default=None, metadata=LATER)
     """The step of the schedule before which it ends: what a lottery ticket is rewound to. None: the last."""
+    only: tuple[str, ...] = field(default=(), metadata=LATER)
+    """The layers that learn, ``[hidden1, head]``, while batch norm is as in evaluation; none named: all."""
 
     def __post_init__(self) -> None:
         if self.epochs < 1:
@@ -90,6 +97,18 @@ class Train(TorchStage):
             )
         if self.architecture is not None:
             self._check_outputs(self.architecture)
+        if self.only:
+            self._check_partial()
+
+    def _check_partial(self) -> None:
+        """Refuse what would change more of the network than the layers that learn."""
+        if not isinstance(self.sparsify, Fixed):
+            raise ValueError(f"a training of some layers needs sparsify fixed, got {name_of(self.sparsify)}")
+        if self.averaging.batch_norm != "keep":
+            raise ValueError(
+                "a training of some layers needs an averaging with batch_norm keep, got "
+                f"{self.averaging.batch_norm}"
+            )
 
     def _check_outputs(self, architecture: Architecture) -> None:
         """Refuse a network that has no unknown output where the objective needs one."""
@@ -101,6 +120,13 @@ class Train(TorchStage):
     def check(self, reads: Iterable[str]) -> None:
         if "model" not in reads and (self.architecture is None or self.dataset is None):
             raise ValueError("a train that reads no network needs architecture and dataset")
+        if "sensitivities" in reads:
+            if "model" not in reads or self.only:
+                raise ValueError(
+                    "a train that reads sensitivities must read a model and name no layers in only, got "
+                    f"{list(self.only)} and the roles {', '.join(sorted(reads))}"
+                )
+            self._check_partial()
 
     def compute(self, space: Workspace) -> Mapping[str, float]:
         before = read(space.inputs["model"], space.device) if "model" in space.inputs else None
@@ -112,6 +138,9 @@ class Train(TorchStage):
             assert self.architecture is not None
             before = fresh(self.architecture, dataset, data, self.seed, stream=0)
         self._check_outputs(before.architecture)
+        only = self.only
+        if "sensitivities" in space.inputs:
+            only = (least_sensitive(space.inputs["sensitivities"]),)
         recipe = Recipe(
             self.epochs,
             self.batch_size,
@@ -125,10 +154,12 @@ class Train(TorchStage):
             self.clip_norm,
             self.start_at,
             self.stop_at,
+            only,
         )
         host = Host(space.device, space.scratch, space.checkpoint, space.progress)
         started = time.perf_counter()
-        trained = train(recipe, before.network, before.masks, data, host)
+        with kept_statistics(before.network, only):
+            trained = train(recipe, before.network, before.masks, data, host)
         self._measure(trained, time.perf_counter() - started, space)
         after = Model(
             trained.network,

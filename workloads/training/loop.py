@@ -26,6 +26,7 @@ from workloads.training.checkpoint import layout_of
 from workloads.training.cost import Meter
 from workloads.training.evaluation import forward
 from workloads.training.host import Host
+from workloads.training.partial import parameters_of
 from workloads.training.recipe import Recipe
 from workloads.training.state import State
 
@@ -128,8 +129,11 @@ def _begin(recipe: Recipe, network: Network, masks: Masks, per_epoch: int, host:
     losses = torch.zeros(per_epoch, device=host.device)
     seed = derive(recipe.seed, "start")
     learning = recipe.sparsify.learning(network, masks, seed)
-    moved = [*learning.scores.values(), *learning.trained] if learning else network.parameters()
-    state = State(network, recipe.optimizer.build(moved), losses, learning=learning)
+    own = parameters_of(network, recipe.only)
+    moved = [*learning.scores.values(), *learning.trained] if learning else own
+    state = State(
+        network, recipe.optimizer.build(moved), losses, learning=learning, partial=bool(recipe.only)
+    )
     if found := host.checkpoint.latest():
         state.restore(found[1])
     else:

@@ -32,3 +32,5 @@ class Recipe:
     """The step of the schedule that comes first: the ones before count as done."""
     end: int | None = None
     """The step before which it ends; None: all steps of all epochs."""
+    only: tuple[str, ...] = ()
+    """The layers that learn; none named: all."""

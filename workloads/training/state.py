@@ -35,6 +35,8 @@ class State:
     """What the sparsify component remembers."""
     learning: Learning | None = None
     """What is learned instead of weights, if masks are."""
+    partial: bool = False
+    """Whether the optimizer moves only some of the parameters."""
     average: dict[str, Tensor] = field(default_factory=dict)
     """The average of the parameters so far, by name; empty before any are taken."""
     averaged: int = 0
@@ -72,7 +74,7 @@ class State:
 
     def clear_gradients(self) -> None:
         """Forget the gradients of the step before."""
-        if self.learning:
+        if self.learning or self.partial:
             self.network.zero_grad(set_to_none=True)
         else:
             self.optimizer.zero_grad(set_to_none=True)

@@ -35,6 +35,7 @@ from workloads.stages.corruptions import Corruptions
 from workloads.stages.detect import Detect
 from workloads.stages.features import Features
 from workloads.stages.initialise import Initialise
+from workloads.stages.interpolate import Interpolate
 from workloads.stages.pretrained import Pretrained
 from workloads.stages.probe import Probe
 from workloads.stages.prune import Prune
@@ -42,7 +43,7 @@ from workloads.stages.prune_channels import PruneChannels
 from workloads.stages.sensitivity import Sensitivity
 
 STAGES = names("workloads.stages")
-LEARNING = ("initialise", "pretrained", "prune", "prune_channels", "sensitivity", "train")
+LEARNING = ("initialise", "interpolate", "pretrained", "prune", "prune_channels", "sensitivity", "train")
 
 
 @pytest.fixture(scope="module")
@@ -79,6 +80,13 @@ def cases(shared_runs, trained, weights):
         "detect": (Detect(detector=Energy()), {"train": fit, "inside": inside, "outside": outside}),
         "features": (Features(), {"model": trained}),
         "initialise": (Initialise(architecture=Mlp(), dataset=Digits(), seed=0), {}),
+        "interpolate": (
+            Interpolate(attack=Pgd(steps=2), steps=2, samples=50),
+            {
+                "start": trained,
+                "end": shared_runs.output(shared_runs.small(epochs=1, only=("head",)), model=trained),
+            },
+        ),
         "pretrained": (weights, {}),
         "probe": (Probe(detector=Odin(), dataset=Textures(count=20), samples=20), {"model": trained}),
         "prune": (Prune(criterion=Random(), sparsity=0.5), {"model": trained}),
