@@ -7,6 +7,7 @@ import os
 import signal
 import socket
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import FrameType
@@ -51,7 +52,10 @@ OPTIONS: dict[str, Any] = {
 
 
 def environment(cpus: float) -> dict[str, str]:
-    """The variables a worker for stages of ``cpus`` is started with.
+    """The variables a worker for stages of ``cpus`` sets before it imports anything that reads them.
+
+    They are no ``runtime_env`` of Ray: for one of those a process is started, while the idle ones that every
+    node keeps are there at once.
 
     Threads that wait for each other sleep: where more runs than there are CPUs, spinning ones keep the thread
     they wait for from running, and a training of seconds takes minutes. The folder of data sets is that of
@@ -70,7 +74,15 @@ class Worker:
     that its machine is taken away: what runs is asked to save its state, and goes on elsewhere.
     """
 
-    def __init__(self, store: Store, settings: Settings, gpus: float, growth_bytes: int) -> None:
+    def __init__(
+        self,
+        store: Store,
+        settings: Settings,
+        gpus: float,
+        growth_bytes: int,
+        environment: Mapping[str, str],
+    ) -> None:
+        os.environ.update(environment)
         self._store = store
         self._settings = settings
         self._gpus = gpus

@@ -110,11 +110,10 @@ class Crew:
         options = {
             "num_cpus": shape.cpus,
             "num_gpus": shape.gpus,
-            "runtime_env": {"env_vars": environment(shape.cpus)},
             **({"memory": int(shape.memory_gib * GIB)} if shape.memory_gib else {}),
         }
         actor: Any = self._actor_class.options(**options).remote(
-            self._store, self._settings, shape.gpus, self._growth_bytes
+            self._store, self._settings, shape.gpus, self._growth_bytes, environment(shape.cpus)
         )
         member = Member(next(self._keys), shape, actor, now)
         self.members[member.key] = member
