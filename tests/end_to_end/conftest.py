@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -26,10 +27,12 @@ class Sweep:
         self.processes: list[subprocess.Popen] = []
 
     def start(self, command: str, *options: str, store: str = "results") -> subprocess.Popen:
-        """The command, running."""
+        """The command, running; how many threads it has is its own affair."""
+        environment = {name: value for name, value in os.environ.items() if name != "OMP_NUM_THREADS"}
         process = subprocess.Popen(
             [PROGRAM, command, self.file.name, "--store", store, *options],
             cwd=self.folder,
+            env=environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
