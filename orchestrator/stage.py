@@ -150,6 +150,13 @@ class Stage(ABC):
             ValueError: the rule that is broken, then the value.
         """
 
+    def check_part(self, part: str) -> None:  # noqa: B027 - as `check`
+        """Refuse that another stage reads ``part``, one of `parts`, where the fields say that there is none.
+
+        Raises:
+            ValueError: the rule that is broken, then the value.
+        """
+
     def check(self, reads: Iterable[str]) -> None:  # noqa: B027 - a hook with an obvious default: nothing to add
         """Refuse fields or ``reads`` (the roles that are given) that do not go together.
 

@@ -7,6 +7,7 @@ from functools import cached_property
 
 from orchestrator.errors import Problem
 from orchestrator.plan.fields import Element
+from orchestrator.plan.graph import Layout
 from orchestrator.plan.linker import Linker
 from orchestrator.stage import Stage
 
@@ -18,6 +19,7 @@ class Ancestry:
         self.linker = linker
         self._relatives: dict[int, Relative] = {}
         self._stages: dict[tuple[int, str | None], Stage] = {}
+        self._with_parts: dict[int, bool] = {}
 
     def relative(self, stage: int) -> Relative:
         """The stage with this id."""
@@ -40,14 +42,39 @@ class Ancestry:
         silent: dict[int, bool] = {}
         for stage, origin in enumerate(self.linker.graph.origins):
             element = origin.element
-            if silent.setdefault(id(element), says_nothing(element)) or element.alternative.where in told:
+            silence = silent.setdefault(id(element), says_nothing(element))
+            parts = self._parts(stage)
+            if (silence and not parts) or element.alternative.where in told:
                 continue
             try:
-                self.stage(stage).check_inputs(self.relative(stage).inputs)
+                for read, part in parts:
+                    self.stage(read).check_part(part)
+                if not silence:
+                    self.stage(stage).check_inputs(self.relative(stage).inputs)
             except ValueError as error:
                 told.add(element.alternative.where)
                 said = element.scope.said(origin.codes)
                 yield Problem(element.alternative.where, f"{error}{f' (at {said})' if said else ''}")
+
+    def _parts(self, stage: int) -> list[tuple[int, str]]:
+        """The stages of which it, or a stage that it tries, reads a part, each with the part."""
+        graph = self.linker.graph
+        reading = [(graph.inputs[stage], graph.layouts[stage])]
+        if stage in graph.attempts:
+            reading = [(attempt.inputs, attempt.layout) for attempt in graph.attempts[stage]]
+        return [pair for inputs, layout in reading if self._named(layout) for pair in named(inputs, layout)]
+
+    def _named(self, layout: Layout) -> bool:
+        """Whether anything in it is a part; few layouts stand for many stages, so the answer is kept."""
+        if id(layout) not in self._with_parts:
+            self._with_parts[id(layout)] = any(part for _, _, parts in layout for part in parts)
+        return self._with_parts[id(layout)]
+
+
+def named(inputs: Sequence[int], layout: Layout) -> Iterator[tuple[int, str]]:
+    """The inputs of which a part is read, each with the part."""
+    parts = (part for _, _, parts in layout for part in parts)
+    return ((read, part) for read, part in zip(inputs, parts, strict=True) if part)
 
 
 def says_nothing(element: Element) -> bool:

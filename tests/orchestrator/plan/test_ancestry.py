@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from toys.base import plan_of
+from toys.base import TOY, plan_of
 from toys.grow import Grow
 from toys.judge import Judge
 
@@ -54,3 +54,38 @@ def test_equal_stages_are_built_once(tmp_path, monkeypatch):
         len(models) == 9
     )  # 3 dense ones by their seeds; the sparse ones have no field that tells them apart
     assert len(built) == 4
+
+
+@pytest.fixture
+def half(monkeypatch):
+    """`grow` has a part ``half`` unless it grows by 0.9; ``asked`` are the amounts it was asked with."""
+    asked = []
+
+    def rule(self, part):
+        asked.append((self.amount, part))
+        if self.amount == 0.9:
+            raise ValueError(f"grow has no {part} at 0.9")
+
+    monkeypatch.setattr(Grow, "parts", ("half",))
+    monkeypatch.setattr(Grow, "check_part", rule)
+    return asked
+
+
+def test_a_part_that_the_fields_do_not_make_is_an_error_at_the_node_that_reads_it(tmp_path, half):
+    text = TOY.replace(
+        "far: {stage: judge, reads: {model: model}", "far: {stage: judge, reads: {model: model/half}"
+    )
+    with pytest.raises(SpecError) as refused:
+        plan_of(tmp_path, text)
+    (problem,) = refused.value.problems
+    assert problem.where.endswith("toy.yaml: evaluate.far")
+    assert problem.what == "grow has no half at 0.9 (at seed=0)"
+
+
+def test_a_part_that_is_made_is_read_and_nobody_else_is_asked(tmp_path, half):
+    text = TOY.replace("reads: {model: cut}, amount", "reads: {model: cut/half}, amount")
+    assert len(plan_of(tmp_path, text.replace("sparsity: [0.5, 0.9]", "sparsity: [0.5, 0.8]"))) == 42
+    assert set(half) == {(0.5, "half"), (0.8, "half")}
+    half.clear()
+    plan_of(tmp_path)
+    assert half == []
