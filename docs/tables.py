@@ -41,7 +41,7 @@ axes: {seed: [0]}
 methods:
   all:
     start:  {stage: initialise, architecture: {name: mlp, hidden: [4]}, dataset: digits, seed: $seed}
-    base:   {stage: train, reads: {model: start}, seed: $seed, epochs: 1}
+    base:   {stage: train, reads: {model: start}, seed: $seed, epochs: 1, best: fgsm}
     model:  {stage: prune, reads: {model: base}, criterion: magnitude, sparsity: 0.5}
 evaluate:
   given:    {stage: pretrained, architecture: lenet, dataset: digits, file: w.pt, sha256: SHA256}

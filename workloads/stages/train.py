@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -10,6 +11,7 @@ from typing import ClassVar
 from orchestrator.identity import name_of
 from orchestrator.stage import LATER, Role, Workspace
 from workloads.architectures.base import Architecture
+from workloads.attacks.base import Attack
 from workloads.augmentations.base import Augmentation
 from workloads.augmentations.none import NoAugmentation
 from workloads.averaging.base import Averaging
@@ -27,6 +29,7 @@ from workloads.stages._data import dataset_of, learning
 from workloads.stages._networks import Model, fresh, read
 from workloads.stages._ratios import least_sensitive
 from workloads.stages.base import TorchStage
+from workloads.training.best import Best
 from workloads.training.cost import latency
 from workloads.training.host import Host
 from workloads.training.loop import Trained, train
@@ -46,6 +49,7 @@ class Train(TorchStage):
 
     version: ClassVar[int] = 2
     roles: ClassVar[Mapping[str, Role]] = {"model": Role.OPTIONAL, "sensitivities": Role.OPTIONAL}
+    parts: ClassVar[tuple[str, ...]] = ("best",)
 
     seed: int
     epochs: int
@@ -68,6 +72,11 @@ class Train(TorchStage):
     """The step of the schedule before which it ends: what a lottery ticket is rewound to. None: the last."""
     only: tuple[str, ...] = field(default=(), metadata=LATER)
     """The layers that learn, ``[hidden1, head]``, while batch norm is as in evaluation; none named: all."""
+    best: Attack | None = field(default=None, metadata=LATER)
+    """An attack on the validation images: the network with the highest accuracy under it is kept as the part
+    ``best``, beside the last one. None: it is not. With an ``epsilon`` of 0 that is the clean accuracy."""
+    best_every: int = field(default=1, metadata=LATER)
+    """Epochs from one such attack to the next; the last network always is a candidate."""
 
     def __post_init__(self) -> None:
         if self.epochs < 1:
@@ -80,6 +89,8 @@ class Train(TorchStage):
             raise ValueError(f"stop_at must be above start_at, {self.start_at}, got {self.stop_at}")
         if self.clip_norm is not None and not self.clip_norm > 0:
             raise ValueError(f"clip_norm must be positive, got {self.clip_norm}")
+        if self.best_every < 1:
+            raise ValueError(f"best_every must be at least 1 epoch, got {self.best_every}")
         if self.epochs % self.objective.replays:
             raise ValueError(
                 f"epochs must be a multiple of the objective's replays, {self.objective.replays}, since they "
@@ -128,6 +139,12 @@ class Train(TorchStage):
                 )
             self._check_partial()
 
+    def check_part(self, part: str) -> None:
+        if self.best is None:
+            raise ValueError(
+                f"a train keeps the network {part} only where its field best names an attack, got null"
+            )
+
     def compute(self, space: Workspace) -> Mapping[str, float]:
         before = read(space.inputs["model"], space.device) if "model" in space.inputs else None
         if before:
@@ -155,6 +172,8 @@ class Train(TorchStage):
             self.start_at,
             self.stop_at,
             only,
+            self.best,
+            self.best_every,
         )
         host = Host(space.device, space.scratch, space.checkpoint, space.progress)
         started = time.perf_counter()
@@ -171,7 +190,21 @@ class Train(TorchStage):
         )
         after.publish(space.output)
         counts = {"updates": float(trained.updates), "averaged": float(trained.averaged)}
-        return {**trained.metrics, **after.cost(), **counts}
+        kept = self._keep(trained.best, before, after, space) if trained.best else {}
+        return {**trained.metrics, **after.cost(), **counts, **kept}
+
+    def _keep(self, best: Best, before: Model, after: Model, space: Workspace) -> dict[str, float]:
+        """Publish the best network as a part of the output, and say when it was and how robust it is."""
+        network = copy.deepcopy(after.network)
+        network.load_state_dict(best.tensors)
+        folder = space.output / "best"
+        folder.mkdir()
+        spent = before.epochs + best.epochs, before.training_flops + best.flops
+        Model(network, best.masks, after.architecture, after.dataset, *spent).publish(folder)
+        return {
+            "best.epoch": float(best.epochs),
+            "best.validation.robust_accuracy": best.robust_accuracy,
+        }
 
     def _measure(self, trained: Trained, seconds: float, space: Workspace) -> None:
         """Note the speed, and the warnings that the topology hardly changed or the average is none."""

@@ -22,6 +22,7 @@ from workloads.sparse_training.base import Moment
 from workloads.training.averages import multiplied, settle, take
 from workloads.training.batch_norm import new_statistics, recompute_statistics
 from workloads.training.batches import Batches, Taken
+from workloads.training.best import Best, better, robust_accuracy
 from workloads.training.checkpoint import layout_of
 from workloads.training.cost import Meter
 from workloads.training.evaluation import forward
@@ -53,6 +54,8 @@ class Trained:
     batch_size: int
     """Images of one step."""
     metrics: Mapping[str, float]
+    best: Best | None = None
+    """The network with the highest robust accuracy, where it is kept."""
 
 
 def train(recipe: Recipe, network: Network, masks: Masks, data: LearningData, host: Host) -> Trained:
@@ -89,6 +92,8 @@ def train(recipe: Recipe, network: Network, masks: Masks, data: LearningData, ho
             _review(recipe, state, data, steps)
             if (epoch + 1) % look_every == 0 and state.step < end:
                 metrics |= validated(network, data.validation)
+            if (epoch + 1) % recipe.best_every == 0 and state.step < end:
+                metrics |= _compare(recipe, state, data, _epochs(recipe, state.step, batches.per_epoch))
         if recipe.averaging.due(state.step, steps, batches.per_epoch):
             _take(recipe, state, batch.seed)
         if host.checkpoint.due():
@@ -99,6 +104,8 @@ def train(recipe: Recipe, network: Network, masks: Masks, data: LearningData, ho
     last = (end - 1) // batches.per_epoch
     final = {"train.loss": _mean_loss(state.losses, last, recipe.begin, end)}
     final |= validated(network, data.validation)
+    epochs = _epochs(recipe, end, batches.per_epoch)
+    final |= _compare(recipe, state, data, epochs)
     final |= recipe.sparsify.report(state.masks, state.topology)
     return Trained(
         network,
@@ -108,9 +115,10 @@ def train(recipe: Recipe, network: Network, masks: Masks, data: LearningData, ho
         state.flops,
         steps,
         end - first,
-        -(-end // batches.per_epoch) + (-recipe.begin // batches.per_epoch),
+        epochs,
         batches.size,
         final,
+        state.best,
     )
 
 
@@ -203,6 +211,22 @@ def _review(recipe: Recipe, state: State, data: LearningData, steps: int) -> Non
     if masks is not state.masks:
         state.adopt(masks)
         state.updates += 1
+
+
+def _compare(recipe: Recipe, state: State, data: LearningData, epochs: int) -> dict[str, float]:
+    """Keep the network if it is the best so far, and say how robust it is; nothing if none is to be kept."""
+    if recipe.best is None:
+        return {}
+    found = robust_accuracy(state.network, recipe.best, data.validation, recipe.seed)
+    state.best = better(
+        state.best, state.network, state.masks, robust_accuracy=found, epochs=epochs, flops=state.flops
+    )
+    return {"validation.robust_accuracy": found}
+
+
+def _epochs(recipe: Recipe, step: int, per_epoch: int) -> int:
+    """Epochs that were begun in the steps before ``step``."""
+    return -(-step // per_epoch) + (-recipe.begin // per_epoch)
 
 
 def _take(recipe: Recipe, state: State, seed: int) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from workloads.attacks.base import Attack
 from workloads.augmentations.base import Augmentation
 from workloads.augmentations.none import NoAugmentation
 from workloads.averaging.base import Averaging
@@ -34,3 +35,7 @@ class Recipe:
     """The step before which it ends; None: all steps of all epochs."""
     only: tuple[str, ...] = ()
     """The layers that learn; none named: all."""
+    best: Attack | None = None
+    """The attack under which networks are compared on validation images, to keep the best of them."""
+    best_every: int = 1
+    """Epochs from one comparison to the next."""

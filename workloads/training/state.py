@@ -12,6 +12,7 @@ from torch import Tensor
 from workloads.architectures.base import Network
 from workloads.masks import Masks, apply_masks, prunable
 from workloads.sparse_training.base import Learning, Memory
+from workloads.training.best import Best
 
 FILE = "state.pt"
 
@@ -46,6 +47,8 @@ class State:
     """Changes of the topology so far."""
     flops: float = 0.0
     """Floating-point operations of the steps so far."""
+    best: Best | None = None
+    """The network with the highest robust accuracy so far, where it is kept."""
 
     _masked: list[torch.nn.Parameter] = field(default_factory=list)
     _factors: list[Tensor] = field(default_factory=list)
@@ -124,6 +127,7 @@ class State:
             "step": self.step,
             "updates": self.updates,
             "flops": self.flops,
+            "best": vars(self.best) if self.best else None,
         }
         torch.save(content, folder / FILE)
 
@@ -136,6 +140,7 @@ class State:
         self.memory, self.step, self.updates = content["memory"], content["step"], content["updates"]
         self.average, self.averaged = content["average"], content["averaged"]
         self.flops = content["flops"]
+        self.best = Best.restored(content.get("best"))  # a checkpoint from before there was one has none
         self.topology = content["topology"]
         if self.learning:
             with torch.no_grad():

@@ -13,6 +13,7 @@ from orchestrator.stage import Stop
 from workloads.architectures.mlp import Mlp
 from workloads.attacks.pgd import Pgd
 from workloads.augmentations.crop_flip import CropFlip
+from workloads.datasets._conversion import as_float
 from workloads.datasets.digits import Digits
 from workloads.objectives.adversarial import Adversarial
 from workloads.objectives.awp import Awp
@@ -25,7 +26,7 @@ from workloads.sparse_training.fixed import Fixed
 from workloads.sparse_training.static import Static
 from workloads.stages._networks import read
 from workloads.stages.certify import Certify
-from workloads.training.batches import Batches, as_float
+from workloads.training.batches import Batches
 from workloads.training.host import Host
 from workloads.training.loop import train
 from workloads.training.recipe import Recipe
