@@ -130,7 +130,8 @@ def choose(entry: Best, results: Results, place: str = "table") -> Chosen:
     groups = grouped(members, entry.rows, (entry.axis,))
     added = tuple(key for key in selection.keys if key not in asked and varies(key, groups.values()))
     rows = (*entry.rows, *added)
-    groups = grouped(members, rows, (entry.axis,))
+    if added:
+        groups = grouped(members, rows, (entry.axis,))
     lower = lower_is_better(selection.metrics or (entry.value,), entry.better)
     found: dict[Header, list[Candidate]] = {}
     for column in ordered((column for _, column in groups), (entry.axis,), results.order):

@@ -163,6 +163,9 @@ def explain(entry: Explain, results: Results, place: str = "table") -> Explained
 def sampled(chosen: Selection, entry: Explain) -> Iterator[Sample]:
     """The results of an entry, those that are there and those that are not."""
     for addresses, members in samples(chosen.found, entry.average).items():
+        if len(members) == 1:
+            yield Sample(members[0].keys, addresses, shared=False)
+            continue
         agreed = {key: value for key, value in members[0].keys.items() if agree(key, members)}
         shared = any(not agree(key, members) for key in entry.factors)
         yield Sample(agreed, addresses, shared)

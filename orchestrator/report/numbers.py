@@ -30,9 +30,12 @@ FRACTIONS = frozenset(
         "adaptive",
         "classwise",
         "aurc",
+        "excess",
         "explored",
     ]
 )
+#: What metrics that are the share of something that is left end with: ``channels_left``.
+SHARE = "_left"
 #: Words of metrics of which less is better.
 LOWER = frozenset(
     [
@@ -59,7 +62,7 @@ LARGE = 1e6
 def in_percent(metrics: Iterable[str]) -> bool:
     """Whether the numbers of these metrics are shown in percent: all of them are fractions by their names."""
     names = [BEFORE.sub("", metric) for metric in metrics]
-    return bool(names) and all(name.partition("_")[0] in FRACTIONS for name in names)
+    return bool(names) and all(name.partition("_")[0] in FRACTIONS or name.endswith(SHARE) for name in names)
 
 
 def lower_is_better(metrics: Iterable[str], better: str | None = None) -> bool:

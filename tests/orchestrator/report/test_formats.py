@@ -198,6 +198,8 @@ def test_a_number_travels_with_its_spread_and_its_n(values, percent, text):
         ("ood.ccr_1e-4", True),
         ("test.certified_0.25", True),
         ("test.adaptive_ece_scaled", True),
+        ("test.excess_aurc", True),
+        ("model.channels_left", True),
         ("test.nll", False),
         ("model.parameters", False),
         ("temperature", False),
