@@ -1,15 +1,15 @@
-"""What is odd about a whole plan: axes nobody mentions, conditions that never hold, nodes nobody reads."""
+"""What is odd about a whole plan: axes nobody mentions, conditions that never hold, unread nodes."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from orchestrator.errors import Problem
+from orchestrator.errors import Problem, unknown
 from orchestrator.plan.dependencies import Sites
 from orchestrator.plan.linker import Linker
 from orchestrator.plan.points import Axes, never, strange
 from orchestrator.spec.sweep import METHOD, MODEL, Sweep
-from orchestrator.spec.values import Condition
+from orchestrator.spec.values import Condition, as_list, matches, shown
 
 
 def unmentioned(sites: Sites, axes: Axes) -> Iterator[Problem]:
@@ -57,6 +57,20 @@ def _asked(sweep: Sweep, linker: Linker) -> Iterator[tuple[Condition, Condition]
     for override in sweep.overrides:
         if override.when and (not override.set or override.set.keys() & names):
             yield override.when, override.when
+
+
+def unselected(sweep: Sweep) -> Iterator[str]:
+    """The values that tables ask for and no axis lists, as sentences."""
+    listed = {axis.name: list(axis.values) for axis in sweep.axes}
+    for included in sweep.include:
+        for name, values in included.items():
+            listed.setdefault(name, []).extend(values)
+    for i, table in enumerate(sweep.tables):
+        for key, wanted in table.where.items():
+            for value in as_list(wanted) if key in listed else ():
+                if not any(matches(there, value) for there in listed[key]):
+                    known = [str(shown(there)) for there in listed[key]]
+                    yield f"tables[{i}].where.{key}: {unknown('value', shown(value), known)}"
 
 
 def unread(sweep: Sweep, sites: Sites) -> Iterator[str]:

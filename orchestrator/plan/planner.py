@@ -58,7 +58,14 @@ def _make(sweep: Sweep, where: Where) -> Plan:
         problems += Ancestry(linker).disagreements()
     if problems:
         raise _failed(sweep, problems)
-    return Plan(sweep, linker, trials, targets, list(checks.unread(sweep, sites)), partial=bool(where))
+    return Plan(
+        sweep,
+        linker,
+        trials,
+        targets,
+        [*checks.unread(sweep, sites), *checks.unselected(sweep)],
+        partial=bool(where),
+    )
 
 
 def _failed(sweep: Sweep, problems: Sequence[Problem]) -> SpecError:

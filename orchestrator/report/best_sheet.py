@@ -11,7 +11,7 @@ from orchestrator.report.numbers import cell_text, counted, in_percent, number
 from orchestrator.report.rows import ABSENT
 from orchestrator.report.section import Sheet
 from orchestrator.report.selection import title_of
-from orchestrator.report.sheet import conditions, footnotes, marks, restrictions, unequal
+from orchestrator.report.sheet import NOTHING, conditions, footnotes, marks, restrictions, unequal
 
 if TYPE_CHECKING:
     from orchestrator.report.best import Chosen
@@ -96,6 +96,9 @@ def nothing(choice: Choice) -> str:
 def caption(found: Chosen, counts: list[int], near_percent: bool) -> Iterator[str]:
     """What was chosen by which rule, how the numbers came about, and what they are not."""
     entry, within = found.entry, found.entry.within
+    if not found.choices:
+        yield from [NOTHING, *restrictions(entry.where, ())]
+        return
     best = "lowest" if found.lower else "highest"
     rule = f"The {entry.axis} with the {best} mean {title_of(entry.value, found.metrics)}"
     if within:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from orchestrator.report.numbers import counted
 from orchestrator.report.rows import ABSENT
 from orchestrator.report.section import Sheet
-from orchestrator.report.sheet import restrictions, unequal
+from orchestrator.report.sheet import NOTHING, restrictions, unequal
 from orchestrator.report.variance import Analysis, Source
 
 if TYPE_CHECKING:
@@ -45,6 +45,8 @@ def texts(source: Source) -> tuple[str, ...]:
 
 def caption(found: Explained) -> str:
     """How the numbers came about, what was added to what was asked for, and what is missing."""
+    if not found.planned:
+        return " ".join([NOTHING, *restrictions(found.entry.where, ())])
     analyses = [analysis for analysis in found.analyses.values() if analysis.n]
     first = f" (means over {' and '.join(found.entry.average)})" if found.entry.average else ""
     sizes = counted(sorted({analysis.n for analysis in analyses}))

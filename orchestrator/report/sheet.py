@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from orchestrator.report.table import Grid
 
 
+NOTHING = "The plan has nothing of this."
+
+
 def sheet_of(grid: Grid, always_n: bool = True) -> Sheet:
     """The text of ``grid``. Without ``always_n``, an n that all cells share stands in the caption only."""
     percent = in_percent(grid.metrics or (grid.value,))
@@ -58,6 +61,8 @@ def caption(grid: Grid) -> str:
     """How the numbers came about, what was added to what was asked for, and what is missing."""
     over = f" over {' and '.join(grid.over)}" if grid.over else ""
     first = f" of means over {' and '.join(grid.average)}" if grid.average else ""
+    if not grid.cells:
+        return " ".join([NOTHING, *restrictions(grid.where, ())])
     parts = [f"Mean ± sample standard deviation{over}{first}, {counted(grid.counts)}."]
     parts += restrictions(grid.where, grid.added)
     if grid.missing:

@@ -77,3 +77,25 @@ def test_a_selection_without_the_reference_is_told(sections, ran):
     assert code == 2
     assert err == "toy.yaml: tables[3].within.of: no trial has method=dense and otherwise the axes of a row\n"
     assert "method has fewer than two values among the results, and explains nothing." in out
+
+
+def test_sections_of_which_nothing_is_planned_say_so(here, command):
+    none = "where: {sparsity: [0.5, 0.9], method: dense}}\n"  # dense has no sparsity
+    write(
+        here,
+        f"{TOY}  - {{explain: [sparsity, seed], value: clean.accuracy, {none}"
+        f"  - {{best: seed, value: clean.accuracy, over: [], {none}",
+    )
+    code, out, _ = command("run", "toy.yaml", "--engine", "inline")
+    assert code == 0
+    assert out.count("The plan has nothing of this. Only sparsity=") == 2
+
+
+def test_a_value_that_no_trial_has_is_warned_of_before_a_run(here, command):
+    write(
+        here,
+        TOY.replace("value: clean.accuracy}", "value: clean.accuracy, where: {method: [dense, sparce]}}"),
+    )
+    code, _, err = command("plan", "toy.yaml")
+    said = "tables[0].where.method: unknown value 'sparce'. Did you mean 'sparse'? Known: dense, sparse"
+    assert (code, err) == (0, f"toy.yaml: {said}\n")

@@ -194,6 +194,7 @@ def test_a_table_for_which_the_sweep_plans_no_trial_has_no_rows_and_no_columns()
     table = Table(("method",), ("sparsity",), "clean.accuracy", where={"method": "other"})
     sheet = sheet_of(fill(table, results(trial(0.7, method="m", sparsity=0.5))))
     assert (sheet.header, sheet.lines) == (("method",), ())
+    assert sheet.caption == "The plan has nothing of this. Only method=other."
 
 
 def test_a_row_axis_that_a_trial_lacks_is_a_dash_and_stands_first():
