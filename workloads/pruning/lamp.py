@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
 from workloads.architectures.base import Network
 from workloads.datasets.base import LearningData
 from workloads.masks import prunable
 from workloads.pruning.base import Criterion
-
-TINY = 1e-300
+from workloads.sparsity.lamp import lamp
 
 
 @dataclass(frozen=True)
@@ -26,12 +24,3 @@ class Lamp(Criterion):
 
     def scores(self, network: Network, data: LearningData, seed: int) -> Mapping[str, Tensor]:
         return {name: lamp(weight.detach()) for name, weight in prunable(network).items()}
-
-
-def lamp(weight: Tensor) -> Tensor:
-    """The score of each entry of ``weight``, as float64."""
-    squares = weight.flatten().double().square()
-    falling, order = torch.sort(squares, descending=True, stable=True)
-    scores = torch.empty_like(squares)
-    scores[order] = falling / falling.cumsum(0).clamp_min(TINY)
-    return scores.view(weight.shape)

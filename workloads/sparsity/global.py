@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
-from workloads.masks import keep_largest
-from workloads.sparsity._rounding import exact_counts, total_kept
+from workloads.sparsity._competition import winners
 from workloads.sparsity.base import Allocation
 
 
@@ -18,17 +16,4 @@ class Global(Allocation):
     """Keeps the largest scores of the whole network, and the largest of each layer in any case."""
 
     def kept(self, scores: Mapping[str, Tensor], sparsity: float) -> Mapping[str, int]:
-        sizes = {name: score.numel() for name, score in scores.items()}
-        competing = torch.cat([_with_one_certain(score) for score in scores.values()])
-        mask = keep_largest(competing, total_kept(sizes, sparsity))
-        chosen = torch.split(mask, list(sizes.values()))
-        counts = torch.stack([part.sum() for part in chosen]).tolist()
-        found = dict(zip(sizes, counts, strict=True))
-        return exact_counts(found, sizes, total_kept(sizes, sparsity))
-
-
-def _with_one_certain(score: Tensor) -> Tensor:
-    """The flat ``score`` with its maximum raised to infinity, so that no layer is emptied."""
-    raised = score.flatten().clone()
-    raised[raised.argmax()] = torch.inf
-    return raised
+        return winners(scores, sparsity)

@@ -20,12 +20,13 @@ from workloads.pruning.crop import Crop
 from workloads.pruning.crop_iterative import CropIterative
 from workloads.pruning.fisher import Fisher
 from workloads.pruning.grasp import Grasp
-from workloads.pruning.lamp import Lamp, lamp
+from workloads.pruning.lamp import Lamp
 from workloads.pruning.snip import Snip
 from workloads.pruning.snip_iterative import SnipIterative
 from workloads.pruning.synflow import Synflow
 from workloads.pruning.taylor import Taylor
 from workloads.sparsity.base import Allocation
+from workloads.sparsity.lamp import lamp
 
 CPU = torch.device("cpu")
 CLASSES, PER_CLASS = 3, 4

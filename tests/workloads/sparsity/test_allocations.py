@@ -16,6 +16,7 @@ from workloads.sparsity.erk import Erk, densities
 from workloads.sparsity.given import Given, losses
 from workloads.sparsity.igq import Igq
 from workloads.sparsity.igq import densities as igq_densities
+from workloads.sparsity.lamp import Lamp, lamp
 from workloads.sparsity.uniform import Uniform
 
 ALLOCATIONS = names(Allocation)
@@ -127,6 +128,27 @@ def test_global_leaves_the_best_weight_of_a_layer_that_would_be_emptied():
     masks = build(Allocation, "global").masks(scores, 0.5)
     assert masks["tiny"].tolist() == [False, True]
     assert int(masks["large"].sum()) == 4
+
+
+def test_lamp_lets_a_small_layer_keep_what_global_would_take():
+    # squares over sums: 1/14, 4/13, 1 beside 100/600, 100/500, 100/400, 100/300, 1/2, 1
+    scores = {"small": torch.tensor([1.0, 2.0, 3.0]), "large": torch.full((6,), 10.0)}
+    assert Lamp().kept(scores, 5 / 9) == {"small": 1, "large": 3}
+    assert Lamp().kept(scores, 4 / 9) == {"small": 2, "large": 3}
+    assert build(Allocation, "global").kept(scores, 4 / 9) == {"small": 1, "large": 4}
+
+
+def test_lamp_with_magnitudes_keeps_what_its_own_scores_keep_globally():
+    weights = scores_of([(30, 20), (20, 10), (5, 4)])
+    signed = {name: weight * torch.where(weight > 1, 1.0, -1.0) for name, weight in weights.items()}
+    expected = build(Allocation, "global").masks({name: lamp(weight) for name, weight in signed.items()}, 0.9)
+    found = Lamp().masks({name: weight.abs() for name, weight in signed.items()}, 0.9)
+    assert all(torch.equal(mask, expected[name]) for name, mask in found.items())
+
+
+def test_lamp_takes_scores_below_zero_for_zero():
+    scores = {"a": torch.tensor([-9.0, 1.0, 2.0]), "b": torch.tensor([-9.0, -8.0, 1.0])}
+    assert Lamp().kept(scores, 0.5) == {"a": 2, "b": 1}
 
 
 def resnet18():
