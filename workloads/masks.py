@@ -26,6 +26,11 @@ def layer_of(weight: str) -> str:
     return weight.removesuffix(".weight").removeprefix("body.")
 
 
+def single_weight_layers(masks: Mapping[str, Tensor]) -> list[str]:
+    """The layers of several weights of which ``masks`` leave one: what must stay where all could go."""
+    return [layer_of(name) for name, mask in masks.items() if mask.numel() > 1 and int(mask.sum()) == 1]
+
+
 def keep_largest(scores: Tensor, count: int, ties: Tensor | None = None) -> Tensor:
     """A mask with exactly ``count`` True, at the largest ``scores``.
 

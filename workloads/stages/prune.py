@@ -13,7 +13,7 @@ from orchestrator.build import find
 from orchestrator.stage import LATER, Role, Workspace
 from workloads.architectures._channels import keep
 from workloads.datasets.base import LearningData
-from workloads.masks import Masks, apply_masks, layer_of
+from workloads.masks import Masks, apply_masks, layer_of, single_weight_layers
 from workloads.pruning._amounts import by_layer, by_pattern, left_of, parsed, sparsity_after
 from workloads.pruning._rounds import in_rounds, shuffled
 from workloads.pruning.base import Criterion
@@ -144,7 +144,7 @@ class Prune(TorchStage):
 
     def _warn(self, masks: Masks, space: Workspace) -> int:
         """How many layers hang by one weight; say which, and which a pattern did not fit."""
-        thin = [layer_of(name) for name, mask in masks.items() if mask.numel() > 1 and int(mask.sum()) == 1]
+        thin = single_weight_layers(masks)
         if thin:
             space.warnings.append(f"pruning left a single weight in {', '.join(thin)}")
         whole = [layer_of(name) for name, mask in masks.items() if self.pattern and mask.all()]

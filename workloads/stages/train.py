@@ -17,6 +17,7 @@ from workloads.augmentations.none import NoAugmentation
 from workloads.averaging.base import Averaging
 from workloads.averaging.last import Last
 from workloads.datasets.base import Dataset
+from workloads.masks import single_weight_layers
 from workloads.objectives.base import Objective
 from workloads.objectives.cross_entropy import CrossEntropy
 from workloads.optimizers.base import Optimizer
@@ -207,13 +208,15 @@ class Train(TorchStage):
         }
 
     def _measure(self, trained: Trained, seconds: float, space: Workspace) -> None:
-        """Note the speed, and the warnings that the topology hardly changed or the average is none."""
+        """Note the speed, and the warnings: a layer hangs by a weight, too few changes, no average."""
         space.measured["latency_seconds"] = latency(trained.network)
         space.measured["steps"] = trained.steps_here  # fewer than planned after an interruption
         if trained.steps_here:
             per_step = seconds / trained.steps_here
             space.measured["seconds_per_epoch"] = per_step * trained.steps / self.epochs
             space.measured["images_per_second"] = trained.batch_size / per_step
+        if thin := single_weight_layers(trained.masks):
+            space.warnings.append(f"the masks leave a single weight in {', '.join(thin)}")
         if self.sparsify.changes and trained.updates < FEW_UPDATES:
             space.warnings.append(
                 f"the topology changed {trained.updates} times in this training of {trained.steps} steps; "

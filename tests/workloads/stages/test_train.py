@@ -25,6 +25,7 @@ from workloads.pruning.magnitude import Magnitude
 from workloads.sparse_training.rigl import Rigl
 from workloads.sparse_training.set import Set
 from workloads.sparse_training.static import Static
+from workloads.sparsity.uniform import Uniform
 from workloads.stages.classify import Classify
 from workloads.stages.initialise import Initialise
 from workloads.stages.prune import Prune
@@ -47,6 +48,14 @@ def test_a_sparse_convolutional_network_learns_the_digits(runs):
     assert metrics["validation.accuracy"] > 0.9
     assert metrics["updates"] == 11  # steps 0, 8, ... 80 of 108, of which 81 may change the topology
     assert space.warnings == []
+
+
+@pytest.mark.parametrize("sparsify", [Static, Rigl])
+def test_layers_that_sparse_training_leaves_a_single_weight_are_named(sparsify, runs):
+    fields = {"interval": 1} if sparsify is Rigl else {}
+    # 4 of 64 * 30 + 30 * 10 weights stay
+    space, _ = runs(runs.small(sparsify=sparsify(sparsity=0.998, allocation=Uniform(), **fields)))
+    assert space.warnings == ["the masks leave a single weight in head"]
 
 
 def test_the_metrics_say_what_the_network_has_been_through(runs):
