@@ -8,6 +8,7 @@ from workloads.architectures.base import Architecture
 SMALL = {
     "conv6": {"width": 8},
     "densenet": {"depth": 10, "growth": 4},
+    "mobilenet_v2": {"width": 0.25},
     "resnet18": {"width": 8},
     "resnet34": {"width": 8},
     "resnet50": {"width": 8},
@@ -15,6 +16,7 @@ SMALL = {
     "vgg11": {"width": 8},
     "vgg16": {"width": 8},
     "vgg19": {"width": 8},
+    "vit_tiny": {"blocks": 2, "width": 48},
     "wide_resnet": {"depth": 10, "width": 1},
 }
 

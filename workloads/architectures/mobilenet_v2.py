@@ -7,13 +7,14 @@ arXiv 1801.04381, table 2; without the dropout before the head.
 from __future__ import annotations
 
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
 from torch import Tensor, nn
 
 from workloads.architectures._layers import GlobalAverage, convolution, numbered
 from workloads.architectures.base import Architecture, Shape
+from workloads.later import LATER
 
 FIRST, LAST = 32, 1280
 #: Of each stage: how much wider a block is inside, channels, blocks, stride of the first.
@@ -28,6 +29,8 @@ STAGES = (
 )
 #: Stages whose stride the form for small images leaves out, beside the stem's.
 UNSTRIDED = 2
+#: Channels come in multiples of this; rounding never takes more than a tenth away (the authors' code).
+MULTIPLE, LEAST = 8, 0.9
 
 
 class Block(nn.Module):
@@ -60,17 +63,32 @@ class MobilenetV2(Architecture):
 
     stem: Literal["cifar", "imagenet"] = "cifar"
     """``cifar``: the stem and the second stage keep the size, as usual for small images."""
+    width: float = field(default=1.0, metadata=LATER)
+    """The paper's width multiplier, of all channels but the last 1280, which only become more."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not self.width > 0:
+            raise ValueError(f"width must be positive, got {self.width}")
 
     def body(self, shape: Shape) -> tuple[nn.Sequential, int]:
         small = self.stem == "cifar"
+        before, last = _scaled(FIRST, self.width), _scaled(LAST, max(1.0, self.width))
         layers: OrderedDict[str, nn.Module] = OrderedDict(
-            stem=convolution(shape[0], FIRST, 3, stride=1 if small else 2, relu=nn.ReLU6)
+            stem=convolution(shape[0], before, 3, stride=1 if small else 2, relu=nn.ReLU6)
         )
-        before = FIRST
-        for at, (widening, after, count, stride) in enumerate(STAGES, start=1):
+        for at, (widening, channels, count, stride) in enumerate(STAGES, start=1):
+            after = _scaled(channels, self.width)
             first = Block(before, after, 1 if small and at == UNSTRIDED else stride, widening)
             others: list[nn.Module] = [Block(after, after, 1, widening) for _ in range(count - 1)]
             layers[f"stage{at}"] = numbered("block", [first, *others])
             before = after
-        layers |= {"last": convolution(before, LAST, 1, relu=nn.ReLU6), "pool": GlobalAverage()}
-        return nn.Sequential(layers), LAST
+        layers |= {"last": convolution(before, last, 1, relu=nn.ReLU6), "pool": GlobalAverage()}
+        return nn.Sequential(layers), last
+
+
+def _scaled(channels: int, width: float) -> int:
+    """``channels`` times ``width``, as a multiple of 8."""
+    wanted = channels * width
+    found = max(MULTIPLE, int(wanted + MULTIPLE / 2) // MULTIPLE * MULTIPLE)
+    return found if found >= LEAST * wanted else found + MULTIPLE

@@ -8,7 +8,7 @@ distillation through attention", arXiv 2012.12877. Without dropout.
 from __future__ import annotations
 
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 import torch
@@ -16,22 +16,23 @@ from torch import Tensor, nn
 
 from workloads.architectures._initialise import SMALL, Drawn, Initial
 from workloads.architectures.base import Architecture, Shape
+from workloads.later import LATER
 
-WIDTH, BLOCKS, HEADS, WIDENING = 192, 12, 3, 4
+HEADS, WIDENING = 3, 4
 EPSILON = 1e-6
 
 
 class Tokens(Drawn):
     """Patches of an image as tokens, behind a class token, each with a learned position added."""
 
-    def __init__(self, shape: Shape, patch: int) -> None:
+    def __init__(self, shape: Shape, patch: int, width: int) -> None:
         super().__init__()
         channels, *sides = shape
         across = [-(-side // patch) for side in sides]
         self.missing = [count * patch - side for count, side in zip(across, sides, strict=True)]
-        self.first = nn.Parameter(torch.empty(1, 1, WIDTH))
-        self.positions = nn.Parameter(torch.empty(1, 1 + across[0] * across[1], WIDTH))
-        self.patches = nn.Conv2d(channels, WIDTH, patch, stride=patch)
+        self.first = nn.Parameter(torch.empty(1, 1, width))
+        self.positions = nn.Parameter(torch.empty(1, 1 + across[0] * across[1], width))
+        self.patches = nn.Conv2d(channels, width, patch, stride=patch)
 
     def draw(self, draws: torch.Generator) -> None:
         nn.init.zeros_(self.first)
@@ -49,10 +50,10 @@ class Tokens(Drawn):
 class Attention(nn.Module):
     """Self-attention; written out, since the fused kernels have no second derivative."""
 
-    def __init__(self) -> None:
+    def __init__(self, width: int) -> None:
         super().__init__()
-        self.queries_keys_values = nn.Linear(WIDTH, 3 * WIDTH)
-        self.out = nn.Linear(WIDTH, WIDTH)
+        self.queries_keys_values = nn.Linear(width, 3 * width)
+        self.out = nn.Linear(width, width)
 
     def forward(self, tokens: Tensor) -> Tensor:
         """Tokens (N, T, D)."""
@@ -68,14 +69,14 @@ class Attention(nn.Module):
 class Block(nn.Module):
     """Attention and a perceptron, each of normed tokens and beside a shortcut."""
 
-    def __init__(self) -> None:
+    def __init__(self, width: int) -> None:
         super().__init__()
-        self.norm1 = nn.LayerNorm(WIDTH, eps=EPSILON)
-        self.attention = Attention()
-        self.norm2 = nn.LayerNorm(WIDTH, eps=EPSILON)
-        self.hidden = nn.Linear(WIDTH, WIDENING * WIDTH)
+        self.norm1 = nn.LayerNorm(width, eps=EPSILON)
+        self.attention = Attention(width)
+        self.norm2 = nn.LayerNorm(width, eps=EPSILON)
+        self.hidden = nn.Linear(width, WIDENING * width)
         self.gelu = nn.GELU()
-        self.out = nn.Linear(WIDENING * WIDTH, WIDTH)
+        self.out = nn.Linear(WIDENING * width, width)
 
     def forward(self, tokens: Tensor) -> Tensor:
         """Tokens (N, T, D)."""
@@ -94,25 +95,32 @@ class First(nn.Module):
 
 @dataclass(frozen=True)
 class VitTiny(Architecture):
-    """Stacks twelve blocks of attention over patches, for images from 8x8 up."""
+    """Stacks blocks of attention with three heads over patches, for images from 8x8 up."""
 
     smallest: ClassVar[int] = 8
 
     patch: int = 4
     """Height and width of a patch: 4 for images of 32x32, 16 for those of 224x224."""
+    blocks: int = field(default=12, metadata=LATER)
+    """Fewer, and a smaller ``width``, make it smaller than the published ones."""
+    width: int = field(default=192, metadata=LATER)
+    """Numbers of a token, a third of them for each head."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.patch < 1:
-            raise ValueError(f"patch must be at least 1, got {self.patch}")
+        for name in ("patch", "blocks"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+        if self.width < 1 or self.width % HEADS:
+            raise ValueError(f"width must be a multiple of the {HEADS} heads, got {self.width}")
 
     @property
     def initial(self) -> Initial:
         return "small"
 
     def body(self, shape: Shape) -> tuple[nn.Sequential, int]:
-        layers: OrderedDict[str, nn.Module] = OrderedDict(tokens=Tokens(shape, self.patch))
-        for block in range(1, BLOCKS + 1):
-            layers[f"block{block}"] = Block()
-        layers |= {"norm": nn.LayerNorm(WIDTH, eps=EPSILON), "first": First()}
-        return nn.Sequential(layers), WIDTH
+        layers: OrderedDict[str, nn.Module] = OrderedDict(tokens=Tokens(shape, self.patch, self.width))
+        for block in range(1, self.blocks + 1):
+            layers[f"block{block}"] = Block(self.width)
+        layers |= {"norm": nn.LayerNorm(self.width, eps=EPSILON), "first": First()}
+        return nn.Sequential(layers), self.width

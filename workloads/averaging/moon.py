@@ -34,7 +34,10 @@ class Moon(Window):
     epoch were probably meant.
     """
     repository_quirks: bool = False
-    """Leave out 1 % of the weights in every step, as the authors' repository does and the paper does not."""
+    """Leave out 1 % of the weights in every step, as the authors' repository does and the paper does not.
+
+    Its other slip, a topology that hardly changes, is ``decay_steps: 70`` of ``set`` and ``rigl``.
+    """
 
     @final
     def due(self, step: int, steps: int, per_epoch: int) -> bool:

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from workloads.architectures.base import Network
+from workloads.later import LATER
 from workloads.masks import Masks, keep_largest
 from workloads.randomness import derive
 from workloads.sparse_training._random_start import noise, random_masks
@@ -45,6 +46,12 @@ class DropAndGrow(Sparsify):
     """Steps from one change to the next."""
     end: float = 0.75
     """Fraction of the training after which the topology stays."""
+    decay_steps: int | None = field(default=None, metadata=LATER)
+    """Steps in which the share falls, and then stays what it is; None: until ``end``.
+
+    MOON's repository counts its 70 epochs as steps: ``decay_steps: 70`` is that, and replaces next to nothing
+    afterwards (there still one connection of each layer, here none).
+    """
 
     def __post_init__(self) -> None:
         if not 0 <= self.sparsity < 1:
@@ -55,6 +62,8 @@ class DropAndGrow(Sparsify):
             raise ValueError(f"interval must be at least 1 step, got {self.interval}")
         if not 0 <= self.end <= 1:
             raise ValueError(f"end is a fraction of the training in [0, 1], got {self.end}")
+        if self.decay_steps is not None and self.decay_steps < 1:
+            raise ValueError(f"decay_steps must be at least 1, got {self.decay_steps}")
 
     @abstractmethod
     def growth(self, signal: Tensor, ties: Tensor) -> Tensor:
@@ -98,7 +107,9 @@ class DropAndGrow(Sparsify):
     @final
     def fraction(self, step: int, steps: int) -> float:
         """The share of the connections that is replaced at ``step``."""
-        cosine = math.cos(math.pi * step / self.last(steps))
+        steps = self.last(steps) if self.decay_steps is None else self.decay_steps
+        step = step if self.decay_steps is None else min(step, steps - 1)
+        cosine = math.cos(math.pi * step / steps)
         return self.floor + (self.alpha - self.floor) / 2 * (1 + cosine)
 
     @final

@@ -44,6 +44,8 @@ def shell(name: str, shape: tuple[int, int, int], classes: int, **fields) -> Net
         ("vgg16", {"classifier": "imagenet"}, IMAGENET, 1000, 138_365_992),
         ("vgg19", {"classifier": "imagenet"}, IMAGENET, 1000, 143_678_248),
         ("mobilenet_v2", {"stem": "imagenet"}, IMAGENET, 1000, 3_504_872),
+        ("mobilenet_v2", {"stem": "imagenet", "width": 0.5}, IMAGENET, 1000, 1_968_680),
+        ("mobilenet_v2", {"stem": "imagenet", "width": 1.4}, IMAGENET, 1000, 6_108_776),
         ("densenet", {"depth": 100, "growth": 12}, CIFAR, 10, 769_162),
         ("densenet", {"depth": 40, "growth": 12}, CIFAR, 10, 176_122),
         ("vit_tiny", {"patch": 16}, IMAGENET, 1000, 5_717_416),
@@ -139,6 +141,9 @@ def test_a_transformer_has_a_token_for_every_patch_and_one_more() -> None:
         ("densenet", {"depth": 4}, r"depth must be 6 n \+ 4 .*, got 4"),
         ("densenet", {"growth": 0}, "growth must be at least 1, got 0"),
         ("vit_tiny", {"patch": 0}, "patch must be at least 1, got 0"),
+        ("vit_tiny", {"blocks": 0}, "blocks must be at least 1, got 0"),
+        ("vit_tiny", {"width": 64}, "width must be a multiple of the 3 heads, got 64"),
+        ("mobilenet_v2", {"width": 0}, "width must be positive, got 0"),
     ],
 )
 def test_sizes_that_make_no_network_are_refused(name, fields, message) -> None:

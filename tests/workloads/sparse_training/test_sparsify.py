@@ -110,6 +110,14 @@ def test_the_drop_fraction_follows_the_published_cosine(name):
     assert found == [0.3, 0.2561, 0.15, 0.0439]
 
 
+def test_a_fraction_may_fall_within_some_steps_and_stay_as_moon_has_it_in_its_repository():
+    sparsify = Rigl(sparsity=0.5, decay_steps=70)
+    found = [round(sparsify.fraction(step, 39_100), 6) for step in (0, 35, 69, 70, 80, 20_000)]
+    assert found == [0.3, 0.15, 0.000151, 0.000151, 0.000151, 0.000151]
+    masks, moment = {"w": torch.arange(12_000) < 6000}, Moment(80, 39_100, 0)
+    assert sparsify.exchange(masks, moment, {}) == ({"w": 0}, {"w": 0})  # int(0.000151 * 6000)
+
+
 @pytest.mark.parametrize("name", REGROWTHS)
 def test_a_change_replaces_at_most_the_drop_fraction_rounded_down(name, network):
     sparsify = made(name)
@@ -219,6 +227,7 @@ def test_an_impossible_sparsity_is_refused_before_any_training(name, sparsity):
         ({"alpha": 1.1}, "alpha is a share"),
         ({"interval": 0}, "interval must be at least 1"),
         ({"end": 1.5}, "end is a fraction"),
+        ({"decay_steps": 0}, "decay_steps must be at least 1"),
     ],
 )
 def test_a_value_out_of_range_is_refused_with_the_rule(data, rule):
