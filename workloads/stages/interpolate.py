@@ -69,7 +69,7 @@ class Interpolate(TorchStage):
             space.progress(done, len(shares))
         place = best_within(natural, robust, self.drop)
         rows = zip(shares, natural, robust, strict=True)
-        names = ("share", "accuracy", "robust_accuracy")
+        names = ("share", "accuracy", "accuracy_attacked")
         write_table(
             space.output / LINE,
             {"line": [dict(zip(names, row, strict=True)) for row in rows], "taken": place},
@@ -80,8 +80,8 @@ class Interpolate(TorchStage):
             "share": shares[place],
             "validation.accuracy": natural[place],
             "validation.accuracy_gain": natural[place] - natural[0],
-            "validation.robust_accuracy": robust[place],
-            "validation.robust_accuracy_drop": robust[0] - robust[place],
+            "validation.accuracy_attacked": robust[place],
+            "validation.accuracy_attacked_drop": robust[0] - robust[place],
             **found.cost(),
         }
 
