@@ -154,7 +154,7 @@ def explain(entry: Explain, results: Results, place: str = "table") -> Explained
         chosen.missing,
         notes_of([sample.addresses for sample in there], results),
         sum(sample.shared for sample in there),
-        related(there, (*rows, *entry.factors), results),
+        related(there, rows, entry.factors, results),
         tuple(key for key in entry.factors if any(key not in sample.keys for sample in there)),
         results.epochs_of(address for sample in there for address in sample.addresses),
     )
@@ -195,16 +195,20 @@ def in_order(cells: Iterable[Header], entry: Explain, results: Results) -> tuple
     return ordered(cells, entry.factors, results.order)
 
 
-def related(there: Sequence[Sample], keys: Sequence[str], results: Results) -> int:
-    """How many results were made from something that a result of another cell was made from too."""
+def related(there: Sequence[Sample], rows: Sequence[str], factors: Sequence[str], results: Results) -> int:
+    """How many results were made from something that a result of another cell of their row was, too."""
     made = [
-        {origin for address in sample.addresses for origin in origins(address, results.manifests)}
+        {
+            (head(sample, rows), origin)
+            for address in sample.addresses
+            for origin in origins(address, results.manifests)
+        }
         for sample in there
     ]
-    cells: dict[str, set[Header]] = defaultdict(set)
+    cells: dict[tuple[Header, str], set[Header]] = defaultdict(set)
     for sample, sources in zip(there, made, strict=True):
         for origin in sources:
-            cells[origin].add(head(sample, keys))
+            cells[origin].add(head(sample, factors))
     return sum(any(len(cells[origin]) > 1 for origin in sources) for sources in made)
 
 

@@ -156,6 +156,14 @@ def test_results_of_one_cell_that_share_their_origin_are_not_counted():
         for index, (address, manifest) in enumerate(found.manifests.items())
     }
     assert explain(ENTRY, replace(found, manifests=manifests)).related == 0
+    # nor are those of cells that are taken apart by themselves
+    apart = Explain(("sparsity",), "clean.accuracy", ("method",))
+    across = {
+        address: replace(manifest, inputs=read if index in (0, 4) else {})
+        for index, (address, manifest) in enumerate(found.manifests.items())
+    }
+    assert explain(apart, replace(found, manifests=across)).related == 0
+    assert explain(ENTRY, replace(found, manifests=across)).related == 2
 
 
 def test_means_over_a_key_are_taken_first():
