@@ -17,7 +17,13 @@ from typing import Any
 PACKAGE = "failures.stages"
 TESTS = Path(__file__).parents[1]
 #: What a driver imports sooner or later.
-IMPORTED = ("orchestrator.cli.run", "orchestrator.cli.app", "orchestrator.engine.inline", "failures.driver")
+IMPORTED = (
+    "orchestrator.cli.run",
+    "orchestrator.cli.app",
+    "orchestrator.engine.inline",
+    "orchestrator.storage.s3",
+    "failures.driver",
+)
 #: The same in a process of its own, as Ray wants it.
 COMMAND = "import sys; from failures.driver import main; sys.exit(main(sys.argv[1:]))"
 
