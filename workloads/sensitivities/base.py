@@ -52,6 +52,13 @@ class Sensitivity(ABC):
         distance = (changed - layer.weight).norm() / layer.weight.norm().clamp_min(torch.finfo().tiny)
         return Reading(before, after, right, still_right, float(distance))
 
+    def unfinished(self, distance: float) -> bool:
+        """Whether a change of this relative length leaves room for more harm than was found; a hook.
+
+        A form that does not search has an obvious answer.
+        """
+        return False
+
     @abstractmethod
     def changed(self, layer: Layer) -> Tensor:
         """The weight that ``layer`` has after the change; a new tensor."""

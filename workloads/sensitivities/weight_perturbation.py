@@ -17,6 +17,9 @@ from torch import Tensor
 from workloads.sensitivities._layer import Layer
 from workloads.sensitivities.base import Sensitivity
 
+#: Share of the radius below which the ascent counts as one that has not reached the border.
+NEAR = 0.95
+
 
 @dataclass(frozen=True)
 class WeightPerturbation(Sensitivity):
@@ -38,6 +41,9 @@ class WeightPerturbation(Sensitivity):
         for name in ("epochs", "batch_size"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+
+    def unfinished(self, distance: float) -> bool:
+        return distance < NEAR * self.epsilon
 
     def changed(self, layer: Layer) -> Tensor:
         first = weight = worst = layer.weight.clone()

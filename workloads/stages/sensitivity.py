@@ -75,6 +75,7 @@ class Sensitivity(TorchStage):
         found = {name: row["sensitivity"] for name, row in table.items()}
         write_table(space.output / SENSITIVITIES, table)
         write_table(space.output / RATIOS, pruning_ratios(found, self.scale, self.protection))
+        self._warn(table, space)
         first = next(iter(table.values()))
         metrics = {
             **{f"sensitivity_{name}": value for name, value in found.items()},
@@ -86,6 +87,15 @@ class Sensitivity(TorchStage):
             "images": float(len(places)),
         }
         return {f"{self.split}.{name}": value for name, value in metrics.items()}
+
+    def _warn(self, table: Mapping[str, Mapping[str, Any]], space: Workspace) -> None:
+        """Say in which layers a longer search may find more, so that layers cannot be compared."""
+        short = [name for name, row in table.items() if self.measure.unfinished(row["distance"])]
+        if short:
+            space.warnings.append(
+                f"the search in {', '.join(short)} ended inside of what is allowed: more epochs or a larger "
+                "lr may show these layers more sensitive"
+            )
 
     def _table(self, model: Model, attacked: Samples, space: Workspace) -> dict[str, dict[str, Any]]:
         """Layer -> its size and what was measured; layers measured before an interruption are not again."""

@@ -75,6 +75,19 @@ def test_fewer_images_than_asked_for_are_all_and_validation_images_are_named(run
     assert all(name.startswith("validation.") for name in metrics)
 
 
+def test_a_search_that_ends_on_its_way_is_said_to_and_one_that_reaches_the_border_is_not(runs, trained):
+    far, near = (
+        runs(Sensitivity(measure=WeightPerturbation(lr=lr), **QUICK), model=trained)[0].warnings
+        for lr in (3.0, 1e-3)
+    )
+    assert far == []
+    assert near == [
+        "the search in hidden1, head ended inside of what is allowed: more epochs or a larger lr may show "
+        "these layers more sensitive"
+    ]
+    assert runs(Sensitivity(measure=PruneProbe(), **QUICK), model=trained)[0].warnings == []
+
+
 def test_an_interrupted_measurement_goes_on_with_the_next_layer(runs, trained, monkeypatch):
     stage = Sensitivity(measure=PruneProbe(), **QUICK)
     whole = runs(stage, model=trained)
