@@ -37,15 +37,17 @@ def loaded(
     *,
     attack: Attack | None = None,
     seed: int = 0,
-    places: Callable[[int], Tensor] = torch.arange,
+    places: Callable[[int], Tensor] | None = None,
 ) -> Split:
-    """The images of ``dataset`` at ``places`` of their number, as ``network`` sees them; attacked if asked.
+    """The images of ``dataset``, all or at ``places`` of their number, as ``network`` sees them or attacked.
 
     Raises:
         ValueError: they are to be attacked, but have labels of other classes than the network's.
     """
     seen = view(dataset, split, network.shape, space)
-    chosen = places(len(seen))
+    if attack is None and places is None:
+        return seen
+    chosen = places(len(seen)) if places else torch.arange(len(seen))
     if attack is None:
         return Split(seen.images[chosen], seen.labels[chosen])
     check_attackable(dataset, attack)

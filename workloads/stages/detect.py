@@ -49,6 +49,8 @@ class Detect(TorchStage):
     def _warn(self, space: Workspace) -> None:
         """Say which classes are inside and outside, where that was allowed."""
         origins = [load_origin(_folder(space, role)) for role in ("inside", "outside")]
+        if "attack" in origins[1]:
+            return
         inside, outside = (build(Dataset, origin["dataset"], "dataset") for origin in origins)
         note_overlap(inside, outside, self.allow_overlap, space)
 

@@ -130,6 +130,40 @@ def test_images_from_elsewhere_are_seen_at_the_networks_shape(runs, trained):
         assert list(space.fingerprints) == [f'{type(dataset).__name__.lower()}{{"count":20}} test 1x8x8']
 
 
+def test_attacked_images_of_the_own_set_are_seen_and_detected(runs, trained):
+    attack = Pgd(epsilon=0.2, steps=5)
+    attacked, metrics = runs(Features(attack=attack), model=trained)
+    p, labels = probabilities(attacked.output)
+    assert metrics == {"images": 400, "accuracy": float((p.argmax(1) == labels).double().mean())}
+    assert metrics["accuracy"] < 0.2
+    assert json.loads((attacked.output / "outputs.json").read_text())["attack"]["name"] == "pgd"
+    fit, inside = (runs.output(Features(split=split), model=trained) for split in ("train", "test"))
+    space, found = runs(Detect(detector=Msp()), train=fit, inside=inside, outside=attacked.output)
+    assert space.warnings == []
+    assert found["auroc"] != 0.5
+
+
+def test_another_seed_gives_an_attack_other_starts_and_without_room_it_changes_nothing(runs, trained):
+    plain, *others = (
+        load_file(runs.output(stage, model=trained) / "outputs.safetensors")["logits"]
+        for stage in (
+            Features(),
+            Features(attack=Pgd(epsilon=0)),
+            Features(attack=Pgd(epsilon=0.1, steps=1)),
+            Features(attack=Pgd(epsilon=0.1, steps=1), seed=1),
+        )
+    )
+    assert torch.allclose(plain, others[0], atol=1e-6)
+    assert not torch.equal(others[1], others[2])
+
+
+def test_what_cannot_be_attacked_is_refused(runs, trained):
+    with pytest.raises(ValueError, match="an attack needs images with labels, and noise has none"):
+        Features(dataset=Noise(), attack=Fgsm())
+    with pytest.raises(ValueError, match=r"labels of the network's 10 classes, but digits.* has 2"):
+        runs(Features(dataset=Digits(keep=(0, 1)), attack=Fgsm()), model=trained)
+
+
 def test_detect_agrees_with_scikit_learn(runs, trained):
     fit, inside = (runs.output(Features(split=split), model=trained) for split in ("train", "test"))
     outside = runs.output(Features(dataset=Noise()), model=trained)

@@ -85,6 +85,11 @@ def test_equally_altered_images_are_told_apart_by_their_classes(tmp_path):
     plan(tmp_path, foggy, foggy.replace("digits", "{name: digits, keep: [0, 1]}").replace("fog", "snow"))
 
 
+def test_attacked_images_of_the_same_classes_are_fine(tmp_path):
+    plan(tmp_path, "digits", "digits, attack: fgsm")
+    plan(tmp_path, "digits", "mnist, attack: {name: pgd, epsilon: 0.1}")
+
+
 def test_a_set_is_not_outside_of_itself(tmp_path):
     with pytest.raises(SpecError, match=r"but digits is the in-distribution set itself; take another set"):
         plan(tmp_path, "digits", "digits")
