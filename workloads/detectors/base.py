@@ -21,7 +21,7 @@ class Outputs:
     logits: Tensor
     """(N, K + unknown outputs)"""
     features: Tensor
-    """(N, D), penultimate."""
+    """(N, D), penultimate; D is 0 for an ensemble, whose logits are the logarithms of mean probabilities."""
     labels: Tensor
     """(N,)"""
     classes: int
@@ -65,6 +65,8 @@ class Detector(ABC):
     """A way to tell that an image is not like the training images."""
 
     version: ClassVar[int] = 1
+    by_probabilities: ClassVar[bool] = False
+    """Whether it reads the softmax of the logits and nothing else: then it can look at an ensemble, too."""
 
     @abstractmethod
     def fit(self, train: Outputs) -> Scorer:

@@ -7,6 +7,7 @@ Detection in Semantic Segmentation", arXiv 2012.06575.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from torch import Tensor
 
@@ -20,6 +21,8 @@ class Entropy(Detector):
 
     The softmax is over the K known classes alone: an image that is surely unknown would have no entropy.
     """
+
+    by_probabilities: ClassVar[bool] = True
 
     def fit(self, train: Outputs) -> Scorer:
         return _score

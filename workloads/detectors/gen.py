@@ -7,6 +7,7 @@ Liu, Lochman and Zach (2023): "GEN: Pushing the Limits of Softmax-Based Out-of-D
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from torch import Tensor
 
@@ -20,6 +21,8 @@ class Gen(Detector):
 
     The softmax is over the K known classes alone: an image that is surely unknown would have no entropy.
     """
+
+    by_probabilities: ClassVar[bool] = True
 
     gamma: float = 0.1
     """How much small probabilities weigh: the smaller, the more."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -24,6 +25,8 @@ class KlMatching(Detector):
     images); a class that no training image is taken for has none. Probabilities are over all outputs, and an
     image is taken for one of the K known classes.
     """
+
+    by_probabilities: ClassVar[bool] = True
 
     def fit(self, train: Outputs) -> Scorer:
         logs, answers = log_softmax(train.logits)[0], train.known.argmax(1)

@@ -7,6 +7,7 @@ Neural Networks", arXiv 1610.02136.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from torch import Tensor
 
@@ -21,6 +22,8 @@ class Msp(Detector):
     The softmax is over all outputs, the maximum over the K known ones. The score is log((1 - p) / p), which
     ranks as -p does but has no ties where p rounds to 1.
     """
+
+    by_probabilities: ClassVar[bool] = True
 
     def fit(self, train: Outputs) -> Scorer:
         return _score

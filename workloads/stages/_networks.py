@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from orchestrator.build import build, data_of
+from orchestrator.stage import Workspace
 from workloads.architectures._channels import weights_of_architecture
 from workloads.architectures.base import Architecture, Network
 from workloads.datasets.base import Dataset, LearningData
@@ -79,6 +81,46 @@ def read(folder: Path | list[Path], device: str = "cpu") -> Model:
     dataset: Dataset = build(Dataset, description.dataset, "dataset")
     network, masks = load_network(folder, architecture, description, device)
     return Model(network, masks, architecture, dataset, description.epochs, description.training_flops)
+
+
+def check_one_or_many(stage: str, reads: Iterable[str]) -> None:
+    """Refuse what is neither one network nor one ensemble.
+
+    Raises:
+        ValueError: the ``stage`` reads both of the roles ``model`` and ``models``, or none.
+    """
+    if len({"model", "models"} & set(reads)) != 1:
+        raise ValueError(f"{stage} reads exactly one of model and models")
+
+
+def members(space: Workspace) -> list[Model]:
+    """The network under the role ``model``, or all of the ensemble under ``models``.
+
+    Raises:
+        ValueError: the members have learned different data sets.
+    """
+    found = space.inputs["models"] if "models" in space.inputs else space.inputs["model"]
+    models = [read(folder, space.device) for folder in (found if isinstance(found, list) else [found])]
+    for other in models[1:]:
+        if other.dataset != models[0].dataset:
+            raise ValueError(
+                "the members of an ensemble must have one dataset, got "
+                f"{models[0].dataset} and {other.dataset}"
+            )
+    return models
+
+
+def check_outputs(models: Sequence[Model]) -> None:
+    """Refuse members of an ensemble that answer different questions.
+
+    Raises:
+        ValueError: some have more outputs than others.
+    """
+    outputs = [model.network.head.out_features for model in models]
+    if len({*outputs}) > 1:
+        raise ValueError(
+            f"the members of an ensemble viewed as all must have equally many outputs, got {outputs}"
+        )
 
 
 def fresh(architecture: Architecture, dataset: Dataset, data: LearningData, seed: int, stream: int) -> Model:

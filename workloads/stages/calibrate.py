@@ -8,7 +8,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import ClassVar, Literal
 
-import torch
 from torch import Tensor
 
 from orchestrator.build import build
@@ -27,7 +26,7 @@ from workloads.metrics.reliability import reliability
 from workloads.metrics.temperature import HIGHEST, LOWEST, fit_temperature
 from workloads.stages._data import label
 from workloads.stages.base import TorchStage
-from workloads.training.outputs import load_origin, load_outputs
+from workloads.training.outputs import check_one_source, load_origin, load_outputs
 
 RELIABILITY = "reliability.json"
 
@@ -61,8 +60,8 @@ class Calibrate(TorchStage):
 
     def compute(self, space: Workspace) -> Mapping[str, float]:
         (inside, split), (validation, _) = (_read(space, role) for role in ("inside", "validation"))
-        if not torch.equal(inside.weight, validation.weight):
-            raise ValueError("inside and validation must be outputs of one network, got those of two")
+        folders = [_folder(space, role) for role in ("inside", "validation")]
+        check_one_source(folders, (inside, validation), "inside and validation")
         temperature = fit_temperature(validation.logits, validation.labels)
         if temperature in (LOWEST, HIGHEST):
             space.warnings.append(
@@ -109,8 +108,7 @@ def _read(space: Workspace, role: str) -> tuple[Outputs, str]:
     Raises:
         ValueError: the images are of other classes than the network's.
     """
-    folder = space.inputs[role]
-    assert isinstance(folder, Path)
+    folder = _folder(space, role)
     outputs, origin = load_outputs(folder, space.device), load_origin(folder)
     dataset: Dataset = build(Dataset, origin["dataset"], "dataset")
     if dataset.classes != outputs.classes:
@@ -119,3 +117,10 @@ def _read(space: Workspace, role: str) -> tuple[Outputs, str]:
             f"{role}, has {dataset.classes or 'none'}"
         )
     return outputs, str(origin["split"])
+
+
+def _folder(space: Workspace, role: str) -> Path:
+    """The folder under ``role``."""
+    folder = space.inputs[role]
+    assert isinstance(folder, Path)
+    return folder

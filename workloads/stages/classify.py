@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from statistics import fmean
 from typing import ClassVar, Literal
 
@@ -18,7 +17,7 @@ from workloads.metrics.ece import ece
 from workloads.metrics.nll import nll
 from workloads.metrics.probabilities import log_probabilities, mean_log_probabilities
 from workloads.stages._data import dataset_of, view
-from workloads.stages._networks import Model, read
+from workloads.stages._networks import Model, check_one_or_many, check_outputs, members
 from workloads.stages.base import TorchStage
 from workloads.training.evaluation import forward
 
@@ -48,14 +47,13 @@ class Classify(TorchStage):
             raise ValueError(f"bins must be at least 1, got {self.bins}")
 
     def check(self, reads: Iterable[str]) -> None:
-        if len({"model", "models"} & set(reads)) != 1:
-            raise ValueError("classify reads exactly one of model and models")
+        check_one_or_many("classify", reads)
 
     def compute(self, space: Workspace) -> Mapping[str, float]:
-        models = [read(folder, space.device) for folder in _folders(space)]
+        models = members(space)
         first = models[0]
-        for other in models[1:]:
-            self._agree(first, other)
+        if self.view == "all":
+            check_outputs(models)
         seen = view(dataset_of(self.dataset, first.dataset), self.split, first.network.shape, space)
         belief = mean_log_probabilities([self._belief(model, seen) for model in models])
         return {
@@ -66,30 +64,8 @@ class Classify(TorchStage):
             "density": fmean(model.density for model in models),
         }
 
-    def _agree(self, first: Model, other: Model) -> None:
-        """Refuse members that answer different questions.
-
-        Raises:
-            ValueError: their data sets differ, or what they can answer.
-        """
-        if first.dataset != other.dataset:
-            raise ValueError(
-                f"the members of an ensemble must have one dataset, got {first.dataset} and {other.dataset}"
-            )
-        outputs = [model.network.head.out_features for model in (first, other)]
-        if self.view == "all" and outputs[0] != outputs[1]:
-            raise ValueError(
-                f"the members of an ensemble viewed as all must have equally many outputs, got {outputs}"
-            )
-
     def _belief(self, model: Model, seen: Split) -> Tensor:
         """The log-probabilities (N, answers) of one network."""
         logits = forward(model.network, seen.images)[0]
         answers = model.network.classes if self.view == "known" else logits.shape[1]
         return log_probabilities(logits, answers).cpu()
-
-
-def _folders(space: Workspace) -> list[Path]:
-    """The folders of the networks that are read."""
-    found = space.inputs["models"] if "models" in space.inputs else space.inputs["model"]
-    return found if isinstance(found, list) else [found]

@@ -7,16 +7,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar
 
-import torch
-
-from orchestrator.build import build
+from orchestrator.build import build, find, names
+from orchestrator.identity import name_of
 from orchestrator.stage import LATER, Planned, Role, Workspace
 from workloads.datasets.base import Dataset
-from workloads.detectors.base import Detector, Outputs
+from workloads.detectors.base import Detector
 from workloads.stages._detection import Positive, measures
 from workloads.stages._overlap import note_overlap, refuse_overlap_of_outputs
 from workloads.stages.base import TorchStage
-from workloads.training.outputs import load_origin, load_outputs
+from workloads.training.outputs import check_one_source, load_origin, load_outputs
 
 
 @dataclass(frozen=True)
@@ -34,17 +33,30 @@ class Detect(TorchStage):
     other as in pytorch-ood. They differ widely."""
 
     def check_inputs(self, inputs: Mapping[str, Sequence[Planned]]) -> None:
+        if "models" in inputs["train"][0].inputs:
+            self._check_ensemble()
         refuse_overlap_of_outputs(inputs["inside"][0], inputs["outside"][0], self.allow_overlap)
 
     def compute(self, space: Workspace) -> Mapping[str, float]:
-        train, inside, outside = (_outputs(space, role) for role in ("train", "inside", "outside"))
-        if not all(torch.equal(train.weight, other.weight) for other in (inside, outside)):
-            raise ValueError("train, inside and outside must be outputs of one network, got those of several")
+        folders = [_folder(space, role) for role in ("train", "inside", "outside")]
+        train, inside, outside = outputs = [load_outputs(folder, space.device) for folder in folders]
+        check_one_source(folders, outputs, "train, inside and outside")
+        if "members" in load_origin(folders[0]):
+            self._check_ensemble()
         score = self.detector.fit(train)
         near, far = score(inside), score(outside)
         right = inside.known.argmax(1) == inside.labels
         self._warn(space)
         return measures(near, far, right, self.positive, space)
+
+    def _check_ensemble(self) -> None:
+        """Refuse a detector that needs more of a network than the probabilities an ensemble has."""
+        if not self.detector.by_probabilities:
+            able = [name for name in names(Detector) if find(Detector, name).by_probabilities]
+            raise ValueError(
+                "an ensemble has mean probabilities, and no logits or features for "
+                f"{name_of(self.detector)}; take one of {', '.join(able)}"
+            )
 
     def _warn(self, space: Workspace) -> None:
         """Say which classes are inside and outside, where that was allowed."""
@@ -60,8 +72,3 @@ def _folder(space: Workspace, role: str) -> Path:
     folder = space.inputs[role]
     assert isinstance(folder, Path)
     return folder
-
-
-def _outputs(space: Workspace, role: str) -> Outputs:
-    """The stored outputs under ``role``."""
-    return load_outputs(_folder(space, role), space.device)

@@ -161,7 +161,7 @@ def test_images_of_other_classes_have_no_calibration(dataset, said, runs, traine
 
 
 def test_outputs_of_two_networks_are_not_compared(runs, sides, unsure_sides):
-    with pytest.raises(ValueError, match="must be outputs of one network, got those of two"):
+    with pytest.raises(ValueError, match="must be outputs of one network, got those of several"):
         runs(Calibrate(), inside=sides["inside"], validation=unsure_sides["validation"])
 
 
