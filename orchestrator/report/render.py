@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING
 
 from orchestrator.build import names
 from orchestrator.errors import InputError, unknown
+from orchestrator.report.beside import beside
 from orchestrator.report.best import choose
 from orchestrator.report.explain import explain
 from orchestrator.report.rows import Results, read
 from orchestrator.report.section import Section
 from orchestrator.report.table import fill
-from orchestrator.spec.sweep import Best, Entry, Explain, Table
+from orchestrator.spec.sweep import Beside, Best, Entry, Explain, Table
 
 if TYPE_CHECKING:
     from orchestrator.plan import Plan
@@ -60,6 +61,8 @@ def section_of(entry: Entry, results: Results, place: str) -> Section:
         return explain(entry, results, place)
     if isinstance(entry, Best):
         return choose(entry, results, place)
+    if isinstance(entry, Beside):
+        return beside(entry, results, place)
     return fill(entry, results, place)
 
 

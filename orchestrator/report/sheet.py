@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.report.ancestry import EPOCHS
@@ -14,6 +14,7 @@ from orchestrator.spec.sweep import MODEL
 from orchestrator.spec.values import shown
 
 if TYPE_CHECKING:
+    from orchestrator.report.grouping import Header
     from orchestrator.report.table import Grid
 
 
@@ -22,28 +23,38 @@ NOTHING = "The plan has nothing of this."
 
 def sheet_of(grid: Grid, always_n: bool = True) -> Sheet:
     """The text of ``grid``. Without ``always_n``, an n that all cells share stands in the caption only."""
-    percent = in_percent(grid.metrics or (grid.value,))
     with_n = always_n or len(grid.counts) > 1
     notes = footnotes(cell for _, _, cell in grid.placed())
-    columns = grid.column_headers or (() if grid.columns else ((),))  # none: no trial has this value
-    lines = []
-    for row in grid.row_headers:
-        texts = [
-            cell_text(cell, percent, with_n) + marks(cell, notes)
-            for cell in (grid.cells.get((row, column)) for column in columns)
-        ]
-        lines.append((*row, *texts))
     return Sheet(
-        title=grid.title + (" (%)" if percent else ""),
+        title=title(grid),
         caption=caption(grid),
-        header=(*grid.rows, *(column_title(grid, column) for column in columns)),
-        lines=tuple(lines),
+        header=(*grid.rows, *(column_title(grid, column) for column in shown_columns(grid))),
+        lines=tuple((*row, *texts(grid, row, notes, with_n)) for row in grid.row_headers),
         headers=len(grid.rows),
-        notes=(
-            *(f"[{index}] {text}" for index, text in enumerate(notes, 1)),
-            *unequal(grid.value, grid.epochs),
-        ),
+        notes=(*numbered(notes), *unequal(grid.value, grid.epochs)),
     )
+
+
+def title(grid: Grid) -> str:
+    """The value, and its unit where that is percent."""
+    return grid.title + (" (%)" if percents(grid) else "")
+
+
+def percents(grid: Grid) -> bool:
+    """Whether its numbers are shown in percent."""
+    return in_percent(grid.metrics or (grid.value,))
+
+
+def shown_columns(grid: Grid) -> Sequence[Header]:
+    """Its columns: one where no keys are asked for, none where no trial has such a value."""
+    return grid.column_headers or (() if grid.columns else ((),))
+
+
+def texts(grid: Grid, row: Header, notes: Sequence[str], with_n: bool) -> Iterator[str]:
+    """The cells of one row, with the marks of their ``notes``."""
+    for column in shown_columns(grid):
+        cell = grid.cells.get((row, column))
+        yield cell_text(cell, percents(grid), with_n) + marks(cell, notes)
 
 
 def column_title(grid: Grid, column: Sequence[str]) -> str:
@@ -59,16 +70,20 @@ def column_title(grid: Grid, column: Sequence[str]) -> str:
 
 def caption(grid: Grid) -> str:
     """How the numbers came about, what was added to what was asked for, and what is missing."""
-    over = f" over {' and '.join(grid.over)}" if grid.over else ""
-    first = f" of means over {' and '.join(grid.average)}" if grid.average else ""
     if not grid.cells:
         return " ".join([NOTHING, *restrictions(grid.where, ())])
-    parts = [f"Mean ± sample standard deviation{over}{first}, {counted(grid.counts)}."]
-    parts += restrictions(grid.where, grid.added)
+    parts = [statistic(grid.over, grid.average, grid.counts), *restrictions(grid.where, grid.added)]
     if grid.missing:
         cells = f"{grid.incomplete} of {len(grid.cells)} cells"
         parts.append(f"Incomplete: {grid.missing} of {grid.planned} results are missing, in {cells}.")
     return " ".join(parts)
+
+
+def statistic(over: Sequence[str], average: Sequence[str], counts: Sequence[int]) -> str:
+    """A sentence about what each number is."""
+    spread = f" over {' and '.join(over)}" if over else ""
+    first = f" of means over {' and '.join(average)}" if average else ""
+    return f"Mean ± sample standard deviation{spread}{first}, {counted(counts)}."
 
 
 def restrictions(where: Mapping[str, Any], added: Sequence[str]) -> list[str]:
@@ -100,6 +115,11 @@ def unequal(value: str, epochs: Sequence[float]) -> tuple[str, ...]:
 def footnotes(cells: Iterable[Cell]) -> tuple[str, ...]:
     """The warnings of all cells, each once, in the order in which a reader meets them."""
     return tuple(dict.fromkeys(text for cell in cells for text in cell.notes))
+
+
+def numbered(notes: Sequence[str]) -> Iterator[str]:
+    """The footnotes behind their marks."""
+    return (f"[{index}] {text}" for index, text in enumerate(notes, 1))
 
 
 def marks(cell: Cell | None, notes: Sequence[str]) -> str:

@@ -86,6 +86,30 @@ class Table:
 
 
 @dataclass(frozen=True)
+class Beside:
+    """Several values beside each other, a group of columns for each."""
+
+    values: tuple[str, ...]
+    rows: tuple[str, ...] = ()
+    columns: tuple[str, ...] = ()
+    over: tuple[str, ...] = ("seed",)
+    where: Mapping[str, Any] = field(default_factory=dict)
+    """A key of a node itself, ``node.key``, restricts the values of that node alone."""
+    average: tuple[str, ...] = ()
+
+    def tables(self) -> tuple[Table, ...]:
+        """The table of each value."""
+        nodes = {value.partition(".")[0] for value in self.values}
+        made = []
+        for value in self.values:
+            others = tuple(f"{node}." for node in nodes - {value.partition(".")[0]})
+            where = {key: wanted for key, wanted in self.where.items() if not key.startswith(others)}
+            average = tuple(key for key in self.average if not key.startswith(others))
+            made.append(Table(self.rows, self.columns, value, self.over, where, average))
+        return tuple(made)
+
+
+@dataclass(frozen=True)
 class Explain:
     """How much of the variance of a value each of some factors explains."""
 
@@ -127,7 +151,7 @@ class Best:
 
 
 #: What may stand under ``tables``.
-Entry = Table | Explain | Best
+Entry = Table | Beside | Explain | Best
 
 
 @dataclass(frozen=True)

@@ -7,12 +7,17 @@ from typing import Any
 
 from orchestrator.errors import Problem, unknown
 from orchestrator.spec.document import Document
-from orchestrator.spec.sweep import METHOD, MODEL, Best, Entry, Explain, Table
+from orchestrator.spec.sweep import METHOD, MODEL, Beside, Best, Entry, Explain, Table
 from orchestrator.spec.values import as_list, matches, mentioned, shown
 
 
 def misnamed_in(entry: Entry, document: Document, where: str) -> Iterator[Problem]:
     """Every name of an entry that nothing has, and a choice among one."""
+    if isinstance(entry, Beside):
+        tables = zip(entry.values, entry.tables(), strict=True)
+        found = (problem for value, table in tables for problem in _of_value(value, table, document, where))
+        yield from dict.fromkeys(found)
+        return
     within = entry.within if isinstance(entry, Best) else None
     values = {f"{where}.value": entry.value, **({f"{where}.within.value": within.value} if within else {})}
     wrong = False
@@ -36,7 +41,14 @@ def misnamed_in(entry: Entry, document: Document, where: str) -> Iterator[Proble
         yield from _best(entry, document, where)
 
 
-def _keys(entry: Entry) -> dict[str, Sequence[str]]:
+def _of_value(value: str, table: Table, document: Document, where: str) -> Iterator[Problem]:
+    """The problems of one of several values, in the place where it stands."""
+    for problem in misnamed_in(table, document, where):
+        place = f"{where}.values" if problem.where == f"{where}.value" else problem.where
+        yield Problem(place, problem.what)
+
+
+def _keys(entry: Table | Explain | Best) -> dict[str, Sequence[str]]:
     """Where in an entry keys stand, and which."""
     found: dict[str, Sequence[str]] = {"rows": entry.rows, "average": entry.average, "over": entry.over}
     if isinstance(entry, Table):

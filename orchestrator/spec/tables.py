@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, Discriminator, Field, Tag
 
-from orchestrator.spec.sweep import Best, Entry, Explain, Table, Within
+from orchestrator.spec.sweep import Beside, Best, Entry, Explain, Table, Within
 
 #: Before the kind of an entry where pydantic puts it into a place.
 KIND = "kind "
@@ -34,6 +34,22 @@ class TableDocument(BaseModel, extra="forbid", strict=True, frozen=True):
         """The entry as a plain value."""
         rows, columns, over = tuple(self.rows), tuple(self.columns), tuple(self.over)
         return Table(rows, columns, self.value, over, self.where, tuple(self.average))
+
+
+class BesideDocument(BaseModel, extra="forbid", strict=True, frozen=True):
+    """As a table, with ``values: [node.metric, ...]``."""
+
+    values: Annotated[list[str], Field(min_length=1)]
+    rows: Names = []
+    columns: Names = []
+    average: Names = []
+    over: Names = ["seed"]
+    where: dict[str, Any] = {}
+
+    def entry(self) -> Entry:
+        """The entry as a plain value."""
+        rows, columns, over = tuple(self.rows), tuple(self.columns), tuple(self.over)
+        return Beside(tuple(self.values), rows, columns, over, self.where, tuple(self.average))
 
 
 class ExplainDocument(BaseModel, extra="forbid", strict=True, frozen=True):
@@ -91,9 +107,10 @@ class BestDocument(BaseModel, extra="forbid", strict=True, frozen=True):
 
 
 #: Kind -> its model. An entry is of the kind whose name is one of its keys, else a table.
-KINDS: dict[str, type[TableDocument | ExplainDocument | BestDocument]] = {
+KINDS: dict[str, type[TableDocument | BesideDocument | ExplainDocument | BestDocument]] = {
     "explain": ExplainDocument,
     "best": BestDocument,
+    "values": BesideDocument,
     "table": TableDocument,
 }
 
@@ -107,6 +124,7 @@ def kind_of(entry: Any) -> str:
 EntryDocument = Annotated[
     Annotated[ExplainDocument, Tag(f"{KIND}explain")]
     | Annotated[BestDocument, Tag(f"{KIND}best")]
+    | Annotated[BesideDocument, Tag(f"{KIND}values")]
     | Annotated[TableDocument, Tag(f"{KIND}table")],
     Discriminator(kind_of),
 ]
