@@ -66,7 +66,7 @@ class OutputDamaged(StoreError):
 
 def unknown(kind: str, given: object, known: Iterable[str]) -> str:
     """The sentence for a name that does not exist: what was given, the nearest name, all the names."""
-    names = sorted(known)
+    names = sorted(set(known))
     near = get_close_matches(str(given), names, n=1, cutoff=0.6)
     hint = f" Did you mean {near[0]!r}?" if near else ""
     return f"unknown {kind} {given!r}.{hint} Known: {', '.join(names) if names else 'none'}"

@@ -8,7 +8,7 @@ from orchestrator.errors import Problem, unknown
 from orchestrator.plan.dependencies import Sites
 from orchestrator.plan.linker import Linker
 from orchestrator.plan.points import Axes, never, strange
-from orchestrator.spec.sweep import METHOD, MODEL, Sweep
+from orchestrator.spec.sweep import METHOD, MODEL, Override, Sweep
 from orchestrator.spec.values import Condition, as_list, matches, shown
 
 
@@ -37,10 +37,14 @@ def unmet(sweep: Sweep, axes: Axes, linker: Linker, sure: bool) -> Iterator[Prob
             and (sure or strange(when, axes))
         ):
             yield Problem(when.where, f"never holds: {never(when, axes)}")
+    for override in sweep.overrides:
+        if (when := override.when) and not _applies(override, when, linker) and (sure or strange(when, axes)):
+            why = "none of its nodes is planned there" if axes.mask(when, rows).any() else never(when, axes)
+            yield Problem(when.where, f"never holds: {why}")
 
 
 def _asked(sweep: Sweep, linker: Linker) -> Iterator[tuple[Condition, Condition]]:
-    """The conditions of nodes that are planned and of overrides, and what must hold at some point.
+    """The conditions of nodes that are planned, and what must hold at some point.
 
     A node of a method that is only read is planned at points of other methods.
     """
@@ -53,10 +57,27 @@ def _asked(sweep: Sweep, linker: Linker) -> Iterator[tuple[Condition, Condition]
                     yield alternative.when, alternative.when.without(METHOD) if possible else alternative.when
     evaluated = [nodes for name, nodes in sweep.evaluate.items() if any(name == node for _, node in reached)]
     yield from ((a.when, a.when) for alternatives in evaluated for a in alternatives if a.when)
-    names = {name for method, node in reached for name in (node, f"{method}.{node}")}
-    for override in sweep.overrides:
-        if override.when and (not override.set or override.set.keys() & names):
-            yield override.when, override.when
+
+
+def _applies(override: Override, when: Condition, linker: Linker) -> bool:
+    """Whether an override's condition holds at a planned point of a node that it is about.
+
+    It is asked at the node's own point: what the node does not depend on does not exist there. Where none of
+    its nodes is planned there is nothing to ask.
+    """
+    keys = override.set.keys() | override.resources.keys()
+    about = [
+        site
+        for site in linker.sites.by_place.values()
+        if linker.reached(site) and keys & {site.node, site.name, *(a.stage for a in site.alternatives)}
+    ]
+    if not about:
+        return bool(override.set) or not strange(when, linker.axes)
+    return id(when) in linker.chooser.held or any(
+        linker.axes.holds(when, linker.chooser.scope(site).codes(codes))
+        for site in about
+        for codes in linker.codes(site)
+    )
 
 
 def unselected(sweep: Sweep) -> Iterator[str]:

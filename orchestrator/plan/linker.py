@@ -61,6 +61,10 @@ class Linker:
         """Whether the node was asked for at some point."""
         return bool(self._instances[id(site)])
 
+    def codes(self, site: Site) -> Iterable[Codes]:
+        """The points at which the node was asked for."""
+        return self._instances[id(site)]
+
     def _resolve(self, site: Site, codes: Codes) -> None:
         stack: list[Spot] = [(site, codes)]
         waiting: dict[tuple[int, Codes], list[Spot]] = {}

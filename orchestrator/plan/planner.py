@@ -41,9 +41,9 @@ def _make(sweep: Sweep, where: Where) -> Plan:
     axes = Axes(sweep)
     try:
         rows = points_of(sweep, axes, problems)
-        selected = _selected(rows, axes, where)
     except SpecError as error:
         raise _failed(sweep, [*problems, *error.problems]) from None
+    selected = _selected(rows, axes, where, problems)
     before = len(problems)
     sites = Sites(sweep, axes, problems)
     understood = len(problems) == before and not sweep.broken
@@ -74,26 +74,34 @@ def _failed(sweep: Sweep, problems: Sequence[Problem]) -> SpecError:
     )
 
 
-def _selected(rows: Rows, axes: Axes, where: Where) -> Rows:
-    """The points that all of ``where`` selects."""
+def _selected(rows: Rows, axes: Axes, where: Where, problems: list[Problem]) -> Rows:
+    """The points that all of ``where`` selects; all points if something is wrong with it, which is noted."""
     wanted: list[tuple[str, tuple[Any, ...]]] = []
-    if not isinstance(where, Mapping):
-        for text in where:
-            axis, equals, value = text.partition("=")
-            if not equals:
-                raise SpecError([Problem(f"--where {text}", "must be axis=value, such as method=rigl")])
+    found: list[Problem] = []
+    for text in where if not isinstance(where, Mapping) else ():
+        axis, equals, value = text.partition("=")
+        if not equals:
+            found.append(Problem(f"--where {text}", "must be axis=value, such as method=rigl"))
+            continue
+        try:
             wanted.append((axis.strip(), as_list(read_value(value, f"--where {axis}"))))
-    else:
+        except SpecError as error:
+            found += error.problems
+    if isinstance(where, Mapping):
         wanted = [(axis, as_list(value)) for axis, value in where.items()]
     for axis, _ in wanted:
         if axis not in axes.index:
-            raise SpecError([Problem(f"--where {axis}", unknown("axis", axis, axes.names))])
+            found.append(Problem(f"--where {axis}", unknown("axis", axis, axes.names)))
+    if found:
+        problems += found
+        return rows
     condition = Condition(tuple(wanted), "--where")
-    found = rows[axes.mask(condition, rows)]
-    if len(rows) and not len(found):
+    selected = rows[axes.mask(condition, rows)]
+    if len(rows) and not len(selected):
         said = " ".join(f"{axis}={'|'.join(str(shown(v)) for v in values)}" for axis, values in wanted)
-        raise SpecError([Problem(f"--where {said}", f"selects no trial: {never(condition, axes)}")])
-    return found
+        problems.append(Problem(f"--where {said}", f"selects no trial: {never(condition, axes)}"))
+        return rows
+    return selected
 
 
 def _link(sweep: Sweep, axes: Axes, sites: Sites, linker: Linker, rows: Rows) -> tuple[Trials, list[int]]:

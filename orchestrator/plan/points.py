@@ -163,7 +163,7 @@ def points_of(sweep: Sweep, axes: Axes, problems: list[Problem]) -> Rows:
                 where = f"include[{i}].{name}"
                 problems.append(Problem(where, f"the axis {name!r} does not exist there (see its `only`)"))
         rows = np.concatenate([rows, added])
-    if not len(rows) and not problems:
+    if not len(rows) and sweep.exclude and not problems:
         problems.append(Problem("exclude", "every trial is excluded"))
     return distinct(rows) if sweep.include and len(rows) else rows
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from orchestrator.errors import InputError, Problem, SpecError
+from orchestrator.errors import Problem, SpecError
 from orchestrator.spec.document import DECIDING, read_document
 from orchestrator.spec.grammar import Grammar
 from orchestrator.spec.source import read_file, read_value
@@ -20,12 +20,12 @@ def load(path: str | Path, *, package: str = STAGES, set_: Sequence[str] = (), y
 
     Raises:
         InputError: there is no such file.
-        SpecError: every problem of the file at once.
+        SpecError: every problem of the settings, or else of the file, at once.
     """
     path = Path(path)
     data = read_file(path)
-    for setting in set_:
-        _apply(data, setting)
+    if wrong := [problem for setting in set_ for problem in _apply(data, setting)]:
+        raise SpecError(wrong)
     document, problems, unread = read_document(data)
     if document is None:
         raise SpecError(_placed(path, problems))
@@ -56,21 +56,26 @@ def _placed(path: Path, problems: Sequence[Problem]) -> list[Problem]:
     ]
 
 
-def _apply(data: Any, setting: str) -> None:
-    """Set one dotted key of the file's data."""
+def _apply(data: Any, setting: str) -> Iterator[Problem]:
+    """Set one dotted key of the file's data, or say why it cannot be set."""
     keys, equals, value = setting.partition("=")
     if not equals or not keys:
-        raise InputError(f"--set {setting}: must be key=value, such as axes.seed=[0,1]")
+        yield Problem(f"--set {setting}", "must be key=value, such as axes.seed=[0,1]")
+        return
     *parents, last = keys.strip().split(".")
     place = data
     for key in parents:
-        inside = place.get(key) if isinstance(place, dict) else None
-        if not isinstance(inside, dict | list):
-            raise InputError(f"--set {setting}: the file has no mapping {key!r} there")
-        place = inside
+        place = place.get(key) if isinstance(place, dict) else None
+        if not isinstance(place, dict | list):
+            yield Problem(f"--set {setting}", f"the file has no mapping {key!r} there")
+            return
     if not isinstance(place, dict):
-        raise InputError(f"--set {setting}: the file has no mapping there")
-    place[last] = read_value(value, f"--set {keys}")
+        yield Problem(f"--set {setting}", "the file has no mapping there")
+        return
+    try:
+        place[last] = read_value(value, f"--set {keys}")
+    except SpecError as error:
+        yield from error.problems
 
 
 __all__ = ["STAGES", "Sweep", "Table", "load"]

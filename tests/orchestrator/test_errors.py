@@ -59,3 +59,7 @@ def test_a_spec_error_says_each_problem_once_in_their_order():
 )
 def test_an_unknown_name_is_answered_with_the_nearest_and_all(given, known, sentence):
     assert unknown("thing", given, known) == sentence
+
+
+def test_a_known_name_is_listed_once():
+    assert unknown("axis", "c", ["b", "a", "b"]) == "unknown axis 'c'. Known: a, b"

@@ -378,6 +378,24 @@ def test_a_wrong_setting_of_the_command_line_is_said(workplace, setting, message
     assert str(error.value) == message
 
 
+def test_all_that_is_wrong_with_set_is_said_at_once(workplace):
+    (workplace / "x.yaml").write_text(GOOD)
+    with pytest.raises(InputError) as error:
+        load("x.yaml", package=SMALL, set_=["axes.seed", "axs.seed=1", "axes.seed=[.nan, .inf]"])
+    assert str(error.value).splitlines() == [
+        "--set axes.seed: must be key=value, such as axes.seed=[0,1]",
+        "--set axs.seed=1: the file has no mapping 'axs' there",
+        "--set axes.seed: line 1, column 2: a number must be finite, got .nan",
+        "--set axes.seed: line 1, column 8: a number must be finite, got .inf",
+    ]
+
+
+def test_a_sweep_without_methods_is_not_said_to_exclude_everything(workplace):
+    assert said(workplace, "name: x\naxes: {}\nmethods: {}\n") == (
+        "x.yaml: methods: must name at least one method"
+    )
+
+
 def test_a_spec_error_holds_its_problems(workplace):
     (workplace / "x.yaml").write_text(GOOD.replace("$seed", "$sed").replace("big", "[]"))
     with pytest.raises(SpecError) as error:

@@ -116,6 +116,30 @@ def test_a_condition_that_never_matches_is_an_error(sweeps, place, where):
     assert axis in sweeps.problems(NEVER % {**FINE, place: "{c: 2}"})
 
 
+@pytest.mark.parametrize(
+    "override",
+    [
+        "{when: {method: n}, set: {m.model: {count: 5}}}",
+        "{when: {method: n}, set: {x: {count: 5}}}",
+        "{when: {method: n, a: 1}, resources: {m.model: {cpus: 2}}}",
+        "{when: {a: 1}, resources: {n.model: {cpus: 2}}}",
+    ],
+)
+def test_an_override_that_holds_at_no_point_of_its_nodes_is_an_error(sweeps, override):
+    text = """
+        axes: {a: [1, 2]}
+        methods:
+          m: {x: {stage: make, value: $a}, model: {stage: step, reads: {model: x}}}
+          n: {model: {stage: make, value: 7}}
+        overrides: [%s]
+    """
+    assert sweeps.problems(text % override) == [
+        "overrides[0].when: never holds: none of its nodes is planned there"
+    ]
+    mine = override.replace("method: n", "method: m").replace("n.model", "m.model")
+    assert sweeps.problems(text % mine) == []
+
+
 def test_an_axis_that_exists_nowhere_is_an_error(sweeps):
     text = """
         axes: {a: [1, 2], b: {values: [3], only: {a: 7}}}

@@ -223,6 +223,19 @@ def test_a_where_that_means_nothing_is_an_error(sweeps, where, problem):
     assert sweeps.problems(SHARED, [where]) == [problem]
 
 
+def test_all_that_is_wrong_with_where_is_said_at_once_and_with_the_file(sweeps):
+    assert sweeps.problems(SHARED, ["sed=1", "seed", "a=[1", "method=dense"]) == [
+        "--where seed: must be axis=value, such as method=rigl",
+        "--where a: line 2, column 1: did not find expected ',' or ']'",
+        "--where sed: unknown axis 'sed'. Did you mean 'seed'? Known: method, seed, sparsity",
+    ]
+    unknown = SHARED.replace("$sparsity", "$sparsty", 1)
+    assert unknown != SHARED
+    said = sweeps.problems(unknown, ["seed=5"])
+    assert said[0] == "--where seed=5: selects no trial: unknown value of seed 5. Known: 0, 1"
+    assert any("unknown axis '$sparsty'" in problem for problem in said[1:])
+
+
 def test_more_than_a_million_points_ask_for_yes(sweeps):
     values = ", ".join(map(str, range(1001)))
     text = f"""
