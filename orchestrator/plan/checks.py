@@ -38,9 +38,14 @@ def unmet(sweep: Sweep, axes: Axes, linker: Linker, sure: bool) -> Iterator[Prob
         ):
             yield Problem(when.where, f"never holds: {never(when, axes)}")
     for override in sweep.overrides:
-        if (when := override.when) and not _applies(override, when, linker) and (sure or strange(when, axes)):
-            why = "none of its nodes is planned there" if axes.mask(when, rows).any() else never(when, axes)
-            yield Problem(when.where, f"never holds: {why}")
+        holding = override.when
+        if holding and not _applies(override, holding, linker) and (sure or strange(holding, axes)):
+            why = (
+                "none of its nodes is planned there"
+                if axes.mask(holding, rows).any()
+                else never(holding, axes)
+            )
+            yield Problem(holding.where, f"never holds: {why}")
 
 
 def _asked(sweep: Sweep, linker: Linker) -> Iterator[tuple[Condition, Condition]]:

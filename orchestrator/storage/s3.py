@@ -67,6 +67,8 @@ ATTEMPTS = 10
 BODY_PAUSES = (0.5, 1.0, 2.0, 4.0, None)
 CHUNK_BYTES = 1 << 20
 TRANSFER = TransferConfig(max_concurrency=4)
+#: The hosts of AWS itself; behind any other is a compatible service.
+AMAZON = re.compile(r"^https?://[^/]*\.amazonaws\.com(\.cn)?(:\d+)?(/|$)")
 LOGIN = "give AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or a profile, that may use it"
 ADVICE = "run the same command again when it can be reached; what is finished is kept"
 
@@ -279,7 +281,18 @@ class S3Bucket(Bucket):
 
     def _connect(self, attempts: int) -> S3Client:
         _claim(self._local)
-        endpoint = self.config.endpoint
+        inner = botocore.session.Session()
+        inner.register_component("data_loader", _descriptions())
+        session = boto3.Session(
+            botocore_session=inner, profile_name=self.config.profile, region_name=self.config.region
+        )
+        client = self._opened_with(session, self.config.endpoint, attempts)
+        endpoint = client.meta.endpoint_url
+        if self.config.endpoint or AMAZON.search(endpoint):
+            return client
+        return self._opened_with(session, endpoint, attempts)  # the user's profile names another service
+
+    def _opened_with(self, session: boto3.Session, endpoint: str | None, attempts: int) -> S3Client:
         # Many compatible services refuse the checksums that are the default; we verify every read ourselves.
         checksums: Literal["when_required"] | None = "when_required" if endpoint else None
         config = Config(
@@ -290,11 +303,6 @@ class S3Bucket(Bucket):
             s3={"addressing_style": "path" if endpoint else "auto"},
             request_checksum_calculation=checksums,
             response_checksum_validation=checksums,
-        )
-        inner = botocore.session.Session()
-        inner.register_component("data_loader", _descriptions())
-        session = boto3.Session(
-            botocore_session=inner, profile_name=self.config.profile, region_name=self.config.region
         )
         region = session.region_name or ("us-east-1" if endpoint else None)
         return session.client("s3", endpoint_url=endpoint, region_name=region, config=config)

@@ -87,6 +87,23 @@ def test_the_endpoint_may_come_from_the_environment_and_travels_to_workers(rclon
     assert open_store("s3://sweeps/x").config == StoreConfig("s3://sweeps/x", endpoint=rclone)
 
 
+def test_the_endpoint_may_come_from_a_profile(rclone, credentials, monkeypatch, tmp_path):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    keys = [f"{name.lower()} = {os.environ[name]}" for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")]
+    lab = ["[profile lab]", f"endpoint_url = {rclone}", *keys]
+    (tmp_path / "config").write_text("\n".join([*lab, "[profile aws]", "region = eu-west-1", *keys]))
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    store = open_store(StoreConfig(f"s3://sweeps/{tmp_path.name}", profile="lab"))
+    publish(store, {"model": b"weights"})
+    assert (store.fetch(A) / "model").read_bytes() == b"weights"
+    config = store.bucket._client().meta.config
+    assert config.request_checksum_calculation == config.response_checksum_validation == "when_required"
+    assert config.s3["addressing_style"] == "path"
+    amazon = S3Bucket(StoreConfig("s3://sweeps/x", profile="aws"), tmp_path / "own")._client().meta
+    assert amazon.endpoint_url == "https://s3.eu-west-1.amazonaws.com"
+    assert amazon.config.s3["addressing_style"] == "auto"
+
+
 def test_a_bucket_that_does_not_exist_is_an_input_error(rclone, credentials):
     with pytest.raises(InputError, match="there is no bucket 'nowhere'; make it first"):
         open_store(StoreConfig("s3://nowhere/x", endpoint=rclone))
