@@ -17,11 +17,14 @@ from ray.autoscaler.v2.utils import is_autoscaler_v2
 from ray.experimental.internal_kv import _internal_kv_get
 
 from orchestrator.engine.capacity import Machine
-from orchestrator.errors import InputError
+from orchestrator.errors import InputError, OrchestratorError
 from orchestrator.stage import Resources
 
 GIB = 2**30
 LOCAL = "local"
+#: Ray's word for the cluster that was last started on this machine.
+AUTO = "auto"
+LAST_PORT = 65535
 KNOCK_SECONDS = 10.0
 
 
@@ -33,6 +36,7 @@ def joined(address: str | None, *, cpus: int | None, object_store_bytes: int) ->
 
     Raises:
         InputError: there is no cluster at the address.
+        OrchestratorError: Ray did not start on this machine.
     """
     if ray.is_initialized():
         yield
@@ -46,35 +50,63 @@ def joined(address: str | None, *, cpus: int | None, object_store_bytes: int) ->
             "include_dashboard": False,
             "object_store_memory": object_store_bytes,
         }
-    try:
-        _knock(address)
-        ray.init(**options)
-    except OSError as error:
-        if address == LOCAL:
-            raise
-        raise InputError(
-            f"--address {address}: no Ray cluster answers there ({error}); start one, or leave the address "
-            "out to run on this machine. If Ray speaks of InvalidAuthToken, set RAY_AUTH_MODE=token"
-        ) from error
+        _start(options)
+    else:
+        _join(address, options)
     try:
         yield
     finally:
         ray.shutdown()
 
 
+def _start(options: Mapping[str, Any]) -> None:
+    """Start Ray here.
+
+    Raises:
+        OrchestratorError: it did not start.
+    """
+    try:
+        ray.init(**options)
+    except Exception as error:  # Ray raises no narrower one when a busy machine takes longer than 30 s
+        raise OrchestratorError(
+            f"Ray did not start on this machine: {error} Nothing was run: give the same command when the"
+            " machine has room, or use --engine inline"
+        ) from error
+
+
+def _join(address: str, options: Mapping[str, Any]) -> None:
+    """Join the cluster at ``address``.
+
+    Raises:
+        InputError: nobody answers there, or it is a cluster of another version.
+    """
+    try:
+        _knock(address)
+        ray.init(**options)
+    except RuntimeError as error:
+        raise InputError(f"--address {address}: {' '.join(str(error).split())}") from error
+    except OSError as error:
+        raise InputError(
+            f"--address {address}: no Ray cluster answers there ({error}); start one, or leave the address "
+            "out to run on this machine. If Ray speaks of InvalidAuthToken, set RAY_AUTH_MODE=token"
+        ) from error
+
+
 def _knock(address: str) -> None:
     """Try the door before Ray does, which waits for minutes.
 
     Raises:
-        InputError: the address is one of Ray Client, which cannot do what a driver needs.
+        InputError: the address is none, or one of Ray Client, which cannot do what a driver needs.
         OSError: nobody is there.
     """
     if address.startswith("ray://"):
         raise InputError(
             f"--address {address}: Ray Client is not supported; give the cluster's own host:6379"
         )
-    host, colon, port = address.rpartition(":")
-    if colon and port.isdigit():
+    host, _, port = address.rpartition(":")
+    if address != AUTO and not (host and port.isdigit() and int(port) <= LAST_PORT):
+        raise InputError(f"--address {address}: must be host:port, such as head:6379, or {AUTO}")
+    if address != AUTO:
         socket.create_connection((host.strip("[]"), int(port)), timeout=KNOCK_SECONDS).close()
 
 

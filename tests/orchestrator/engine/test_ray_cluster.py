@@ -11,7 +11,7 @@ from importable import stages_importable
 from small_plans import SmallPlan
 
 from orchestrator.engine.ray_pool import RayPool
-from orchestrator.errors import InputError
+from orchestrator.errors import InputError, OrchestratorError
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow]
 
@@ -31,6 +31,15 @@ def cluster():
 def add_node(cluster, **options):
     with stages_importable():
         return cluster.add_node(object_store_memory=80 * 2**20, wait=True, **options)
+
+
+def refusing(error):
+    """What raises ``error``, however it is called."""
+
+    def refuse(**options):
+        raise error
+
+    return refuse
 
 
 def test_a_node_that_joins_later_is_used_and_one_that_goes_takes_only_its_own_tries(
@@ -107,3 +116,29 @@ def test_an_address_where_no_cluster_answers_is_refused(store, heard):
     plan.add("add", number=1)
     with pytest.raises(InputError, match="no Ray cluster answers there"):
         RayPool(address="127.0.0.1:1").drain(plan, store, heard)
+
+
+@pytest.mark.parametrize("address", ["head", "head:x", ":6379", "head:66666"])
+def test_what_is_no_address_is_refused(store, heard, address):
+    plan = SmallPlan()
+    plan.add("add", number=1)
+    with pytest.raises(InputError, match=f"--address {address}: must be host:port, such as head:6379"):
+        RayPool(address=address).drain(plan, store, heard)
+
+
+def test_a_cluster_of_another_version_is_refused(cluster, store, heard, monkeypatch):
+    plan = SmallPlan()
+    plan.add("add", number=1)
+    monkeypatch.setattr(ray, "init", refusing(RuntimeError("Version mismatch:\n  Ray: 2.1.0")))
+    with pytest.raises(InputError, match=f"--address {cluster.address}: Version mismatch: Ray: 2.1.0"):
+        RayPool(address=cluster.address).drain(plan, store, heard)
+
+
+def test_a_ray_that_does_not_start_is_said_with_what_to_do(store, heard, monkeypatch):
+    plan = SmallPlan()
+    plan.add("add", number=1)
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    monkeypatch.setattr(ray, "init", refusing(Exception("The current node timed out during startup.")))
+    with pytest.raises(OrchestratorError, match=r"timed out during startup\. Nothing was run: give the same"):
+        RayPool().drain(plan, store, heard)
+    assert store.done() == set()
