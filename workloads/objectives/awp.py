@@ -15,7 +15,7 @@ from torch.func import functional_call
 from workloads.architectures.base import Network
 from workloads.masks import prunable
 from workloads.objectives.adversarial import Adversarial
-from workloads.objectives.base import Batch, Objective
+from workloads.objectives.base import Batch, Objective, Outliers
 
 #: Keeps a division by the length of a vector of zeros from being one by zero.
 TINY = 1e-20
@@ -50,6 +50,10 @@ class Awp(Objective):
     @property
     def unknown(self) -> bool:
         return self.objective.unknown
+
+    @property
+    def outliers(self) -> Outliers | None:
+        return self.objective.outliers
 
     @property
     def replays(self) -> int:

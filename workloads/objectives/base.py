@@ -9,6 +9,7 @@ from typing import ClassVar
 from torch import Tensor
 
 from workloads.architectures.base import Network
+from workloads.datasets.base import Dataset, SplitName
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,10 @@ class Batch:
     """The images (N, C, H, W) as they were attacked, once `Objective.prepared` has done that."""
 
 
+#: A data set and its split.
+Outliers = tuple[Dataset, SplitName]
+
+
 @dataclass(frozen=True)
 class Objective(ABC):
     """What a training minimises."""
@@ -46,6 +51,11 @@ class Objective(ABC):
     def unknown(self) -> bool:
         """Whether it needs a network with unknown outputs: a hook, False here."""
         return False
+
+    @property
+    def outliers(self) -> Outliers | None:
+        """The images from elsewhere that it learns from: a hook, None here."""
+        return None
 
     @property
     def replays(self) -> int:

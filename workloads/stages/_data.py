@@ -8,7 +8,7 @@ from functools import lru_cache
 from orchestrator.build import data_of
 from orchestrator.identity import default_of, name_of, to_json
 from orchestrator.stage import Workspace
-from workloads.datasets._conversion import digest_of
+from workloads.datasets._viewed import viewed
 from workloads.datasets.base import Dataset, LearningData, Shape, Split, SplitName
 
 
@@ -21,7 +21,7 @@ def learning(dataset: Dataset, space: Workspace) -> LearningData:
 
 def view(dataset: Dataset, split: SplitName, shape: Shape, space: Workspace) -> Split:
     """One split of ``dataset`` as a network with input ``shape`` sees it."""
-    found, digest = _view(dataset, split, shape)
+    found, digest = viewed(dataset, split, shape)
     space.fingerprints[f"{label(dataset)} {split} {'x'.join(map(str, shape))}"] = digest
     return found
 
@@ -34,13 +34,6 @@ def label(dataset: Dataset) -> str:
         if getattr(dataset, field.name) != default_of(field)
     }
     return name_of(dataset) + (to_json(given) if given else "")
-
-
-# Eight: the splits and out-of-distribution sets of one sweep's evaluation.
-@lru_cache(maxsize=8)
-def _view(dataset: Dataset, split: SplitName, shape: Shape) -> tuple[Split, str]:
-    found = dataset.view(split, shape)
-    return found, digest_of(found)
 
 
 @lru_cache(maxsize=2)

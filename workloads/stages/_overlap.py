@@ -51,6 +51,44 @@ def refuse_overlap_of_outputs(inside: Planned, outside: Planned, allowed: tuple[
         refuse_overlap(own, other, allowed)
 
 
+def refuse_outliers(own: Dataset, outliers: Dataset) -> None:
+    """Refuse to learn that images of the network's ``own`` classes are outliers.
+
+    Raises:
+        ValueError: they may be; says of which classes.
+    """
+    if common := shared(own, outliers):
+        raise ValueError(f"outliers must be of no class that is learned, but {common}")
+
+
+def refuse_learned(planned: Planned, outside: Dataset, allowed: tuple[str, ...]) -> None:
+    """Refuse detection of images like those a network learned as outliers, unless they are ``allowed``.
+
+    ``planned`` is a stage that made the network, or reads it.
+
+    Raises:
+        ValueError: a training among its ancestors saw such outliers.
+    """
+    ahead = [planned] if name_of(outside) not in allowed else []
+    while ahead:
+        one = ahead.pop()
+        objective = getattr(one.stage, "objective", None)
+        if objective is not None and objective.outliers and _alike(objective.outliers[0], outside):
+            raise ValueError(
+                f"images from outside must be none that the network learned as outliers, but "
+                f"{label(outside)} is like {label(objective.outliers[0])}; take another set, or say "
+                f"`allow_overlap: [{name_of(outside)}]`"
+            )
+        ahead.extend(parent for parents in one.inputs.values() for parent in parents)
+
+
+def _alike(outliers: Dataset, outside: Dataset) -> bool:
+    """Whether two sets show the same: classes, or where these are not known whatever sets of a kind show."""
+    if outliers.concepts or outside.concepts:
+        return outliers == outside or bool(outliers.concepts & outside.concepts)
+    return type(outliers) is type(outside)
+
+
 def note_overlap(inside: Dataset, outside: Dataset, allowed: tuple[str, ...], space: Workspace) -> None:
     """Say with the numbers which classes are inside and outside, where that was ``allowed``."""
     if name_of(outside) in allowed and (common := shared(inside, outside)):

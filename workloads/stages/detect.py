@@ -13,7 +13,7 @@ from orchestrator.stage import LATER, Planned, Role, Workspace
 from workloads.datasets.base import Dataset
 from workloads.detectors.base import Detector
 from workloads.stages._detection import Positive, measures
-from workloads.stages._overlap import note_overlap, refuse_overlap_of_outputs
+from workloads.stages._overlap import dataset_read, note_overlap, refuse_learned, refuse_overlap_of_outputs
 from workloads.stages.base import TorchStage
 from workloads.training.outputs import check_one_source, load_origin, load_outputs
 
@@ -36,6 +36,8 @@ class Detect(TorchStage):
         if "models" in inputs["train"][0].inputs:
             self._check_ensemble()
         refuse_overlap_of_outputs(inputs["inside"][0], inputs["outside"][0], self.allow_overlap)
+        if outside := dataset_read(inputs["outside"][0]):
+            refuse_learned(inputs["outside"][0], outside, self.allow_overlap)
 
     def compute(self, space: Workspace) -> Mapping[str, float]:
         folders = [_folder(space, role) for role in ("train", "inside", "outside")]

@@ -16,7 +16,7 @@ from workloads.stages._anomalies import check_attackable, loaded
 from workloads.stages._data import view
 from workloads.stages._detection import Positive, measures
 from workloads.stages._networks import read
-from workloads.stages._overlap import dataset_read, note_overlap, refuse_overlap
+from workloads.stages._overlap import dataset_read, note_overlap, refuse_learned, refuse_overlap
 from workloads.stages.base import TorchStage
 from workloads.training.probing import mixed, probed
 
@@ -60,6 +60,8 @@ class Probe(TorchStage):
         own = dataset_read(inputs["model"][0])
         if own and self.attack is None:
             refuse_overlap(self.inside or own, self.dataset or own, self.allow_overlap)
+        if self.dataset:
+            refuse_learned(inputs["model"][0], self.dataset, self.allow_overlap)
 
     def compute(self, space: Workspace) -> Mapping[str, float]:
         model = read(space.inputs["model"], space.device)

@@ -26,8 +26,9 @@ from workloads.schedules.base import Schedule
 from workloads.schedules.cosine import Cosine
 from workloads.sparse_training.base import Sparsify
 from workloads.sparse_training.fixed import Fixed
-from workloads.stages._data import dataset_of, learning
+from workloads.stages._data import dataset_of, learning, view
 from workloads.stages._networks import Model, fresh, read
+from workloads.stages._overlap import refuse_outliers
 from workloads.stages._ratios import least_sensitive
 from workloads.stages.base import TorchStage
 from workloads.training.best import Best
@@ -132,6 +133,8 @@ class Train(TorchStage):
     def check(self, reads: Iterable[str]) -> None:
         if "model" not in reads and (self.architecture is None or self.dataset is None):
             raise ValueError("a train that reads no network needs architecture and dataset")
+        if self.objective.outliers and self.dataset:
+            refuse_outliers(self.dataset, self.objective.outliers[0])
         if "sensitivities" in reads:
             if "model" not in reads or self.only:
                 raise ValueError(
@@ -156,6 +159,9 @@ class Train(TorchStage):
             assert self.architecture is not None
             before = fresh(self.architecture, dataset, data, self.seed, stream=0)
         self._check_outputs(before.architecture)
+        if self.objective.outliers:
+            refuse_outliers(dataset, self.objective.outliers[0])
+            view(*self.objective.outliers, before.network.shape, space)
         only = self.only
         if "sensitivities" in space.inputs:
             only = (least_sensitive(space.inputs["sensitivities"]),)

@@ -7,6 +7,7 @@ import math
 
 import pytest
 import torch
+from any_objective import objective
 from torch.nn.functional import cross_entropy
 
 from orchestrator.build import build, names
@@ -46,7 +47,7 @@ def statistics(network):
 
 @pytest.mark.parametrize("name", OBJECTIVES)
 def test_a_loss_is_a_finite_scalar_with_a_gradient_for_every_weight(name, network):
-    loss = build(Objective, name).loss(network, batch_of(), {})
+    loss = objective(name).loss(network, batch_of(), {})
     assert loss.shape == ()
     loss.backward()
     assert loss.isfinite()
@@ -56,7 +57,7 @@ def test_a_loss_is_a_finite_scalar_with_a_gradient_for_every_weight(name, networ
 @pytest.mark.parametrize("name", OBJECTIVES)
 def test_a_loss_repeats_itself_and_leaves_the_global_random_state_and_the_mode(name, network):
     state, twin = torch.get_rng_state(), copy.deepcopy(network)
-    first, second = (build(Objective, name).loss(one, batch_of(), {}).item() for one in (network, twin))
+    first, second = (objective(name).loss(one, batch_of(), {}).item() for one in (network, twin))
     assert first == second
     assert network.training
     assert all(module.training for module in network.modules())
@@ -65,7 +66,7 @@ def test_a_loss_repeats_itself_and_leaves_the_global_random_state_and_the_mode(n
 
 @pytest.mark.parametrize("name", OBJECTIVES)
 def test_a_batch_of_one_works(name, network):
-    assert build(Objective, name).loss(network, batch_of(count=1), {}).isfinite()
+    assert objective(name).loss(network, batch_of(count=1), {}).isfinite()
 
 
 def test_cross_entropy_of_equal_logits_is_the_log_of_the_outputs():

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from any_objective import objective
 from torch.nn.functional import cross_entropy
 
 from orchestrator.build import build, names
@@ -85,11 +86,11 @@ def probabilities(network, images):
 
 @pytest.mark.parametrize("name", names(Objective))
 def test_images_are_attacked_once_even_if_the_loss_is_asked_of_a_prepared_batch(name, normed, colourful):
-    twin, objective = copy.deepcopy(normed), build(Objective, name)
-    expected = objective.loss(twin, colourful, {})
-    prepared = objective.prepared(normed, colourful)
-    assert objective.prepared(normed, prepared) is prepared
-    assert objective.loss(normed, prepared, {}).item() == expected.item()
+    twin, asked = copy.deepcopy(normed), objective(name)
+    expected = asked.loss(twin, colourful, {})
+    prepared = asked.prepared(normed, colourful)
+    assert asked.prepared(normed, prepared) is prepared
+    assert asked.loss(normed, prepared, {}).item() == expected.item()
     assert all(torch.equal(a, b) for a, b in zip(normed.buffers(), twin.buffers(), strict=True))
 
 
@@ -112,7 +113,7 @@ def test_attacked_images_stay_in_the_ball_and_in_the_box(name, normed, colourful
 @pytest.mark.parametrize("name", ["fast", "trades", "mart"])
 def test_an_attack_leaves_the_batch_norm_statistics_alone(name, normed, colourful):
     before = [buffer.clone() for buffer in normed.buffers()]
-    build(Objective, name).prepared(normed, colourful)
+    objective(name).prepared(normed, colourful)
     assert all(torch.equal(a, b) for a, b in zip(normed.buffers(), before, strict=True))
 
 

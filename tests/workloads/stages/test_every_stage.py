@@ -225,7 +225,7 @@ def test_a_stage_that_learns_never_loads_the_test_split(name, cases, runs, monke
 
     monkeypatch.setattr(Digits, "load", guarded)
     _data._learning.cache_clear()
-    _data._view.cache_clear()
+    _data.viewed.cache_clear()
     runs(stage, **inputs)
     with pytest.raises(AssertionError, match="asked for the test split"):
         runs(cases["classify"][0], **cases["classify"][1])
