@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from statistics import fmean
 
 import any_objective
 import pytest
@@ -16,16 +17,20 @@ from workloads.attacks.pgd import Pgd
 from workloads.augmentations.crop_flip import CropFlip
 from workloads.datasets._conversion import as_float
 from workloads.datasets.digits import Digits
+from workloads.datasets.glyphs import Glyphs
 from workloads.objectives.adversarial import Adversarial
 from workloads.objectives.awp import Awp
 from workloads.objectives.base import Objective
+from workloads.objectives.cross_entropy import CrossEntropy
 from workloads.objectives.free import Free
 from workloads.objectives.gaussian_noise import GaussianNoise
+from workloads.optimizers.adam import Adam
 from workloads.optimizers.sgd import Sgd
 from workloads.schedules.constant import Constant
 from workloads.sparse_training.fixed import Fixed
 from workloads.sparse_training.static import Static
 from workloads.stages._networks import read
+from workloads.stages.attack import Attack
 from workloads.stages.certify import Certify
 from workloads.training.batches import Batches
 from workloads.training.host import Host
@@ -133,3 +138,39 @@ def test_noise_in_training_makes_a_network_that_can_be_certified(runs):
     )
     for metric in ("test.certified_0", "test.certified_0.25"):
         assert noisy[metric] > plain[metric] + 0.1
+
+
+#: A data set, the distance within which it is attacked, and what is enough to train on it.
+ATTACKED = {
+    "digits": (Digits(), 0.2, {"architecture": Mlp(hidden=(128,)), "optimizer": Sgd(lr=0.1)}),
+    "glyphs": (
+        Glyphs(alphabet="digits", size=16, per_class=120, held_out=40, jitter=0.5, clutter=0.0),
+        0.1,
+        {"architecture": Mlp(hidden=(256,)), "optimizer": Adam(lr=0.003), "batch_size": 64},
+    ),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("sparsity", [0.0, 0.9])
+@pytest.mark.parametrize("name", ATTACKED)
+def test_adversarial_training_is_robust_and_normal_training_is_not_whatever_the_sparsity(
+    name, sparsity, runs
+):
+    dataset, epsilon, fields = ATTACKED[name]
+    judge = Attack(attack=Pgd(epsilon=epsilon, steps=20), samples=300, suspect=False)
+    found = {}
+    for way, minimised in (
+        ("normal", CrossEntropy()),
+        ("adversarial", Adversarial(Pgd(epsilon=epsilon, steps=4))),
+    ):
+        metrics = []
+        for seed in (0, 1, 2):
+            stage = runs.small(dataset=dataset, seed=seed, epochs=15, objective=minimised, **fields)
+            if sparsity:
+                stage = dataclasses.replace(stage, sparsify=Static(sparsity=sparsity))
+            metrics.append(runs(judge, model=runs.output(stage))[1])
+        found[way] = {metric: fmean(each[metric] for each in metrics) for metric in metrics[0]}
+    assert found["normal"]["test.clean_accuracy"] > 0.85
+    assert found["normal"]["test.accuracy"] < 0.06
+    assert found["adversarial"]["test.accuracy"] > 0.2
