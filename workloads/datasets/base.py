@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import ClassVar, Literal, final
 
+import torch
 from torch import Tensor
 
 from workloads.datasets._conversion import digest_of, seen_by
@@ -13,6 +14,8 @@ from workloads.datasets._conversion import digest_of, seen_by
 #: Channels, height, width.
 Shape = tuple[int, int, int]
 SplitName = Literal["train", "validation", "test"]
+#: What a stage that learns may see.
+LEARNED: tuple[SplitName, ...] = ("train", "validation")
 
 
 @dataclass(frozen=True)
@@ -94,13 +97,29 @@ class Dataset(ABC):
 
     @final
     def learning(self) -> LearningData:
-        """The splits for stages that learn."""
-        train, validation = self.load("train", None), self.load("validation", None)
+        """The splits for stages that learn.
+
+        Raises:
+            ValueError: the images are no pixels.
+        """
+        train, validation = (_pixels(self.load(split, None)) for split in LEARNED)
         return LearningData(train, validation, self.classes, digest_of(train, validation))
 
     @final
     def view(self, split: SplitName, shape: Shape) -> Split:
-        """One split as a network with input ``shape`` sees it: antialiased resize, grey or colour."""
+        """One split as a network with input ``shape`` sees it: antialiased resize, grey or colour.
+
+        Raises:
+            ValueError: the set is `boxed` and its images are no pixels.
+        """
         found = self.load(split, shape)
+        found = _pixels(found) if self.boxed else found
         images = seen_by(found.images, shape)
         return found if images is found.images else Split(images, found.labels)
+
+
+def _pixels(split: Split) -> Split:
+    """``split``, if its images are bytes: then they are in [0, 1], which training and attacks count on."""
+    if split.images.dtype != torch.uint8:
+        raise ValueError(f"images must be pixels from 0 to 255 (uint8) here, got {split.images.dtype}")
+    return split

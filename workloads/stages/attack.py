@@ -14,7 +14,8 @@ from workloads.datasets.base import Dataset, SplitName
 from workloads.metrics.accuracy import accuracy
 from workloads.metrics.nll import nll
 from workloads.metrics.probabilities import log_probabilities
-from workloads.stages._data import dataset_of, label, view
+from workloads.stages._anomalies import check_attackable
+from workloads.stages._data import dataset_of, view
 from workloads.stages._networks import read
 from workloads.stages.base import TorchStage
 from workloads.training.evaluation import Attacked, attacked, drawn
@@ -53,13 +54,14 @@ class Attack(TorchStage):
             raise ValueError(f"samples must be at least 1, got {self.samples}")
         if self.batch_size < 1:
             raise ValueError(f"batch_size must be at least 1, got {self.batch_size}")
+        if self.dataset is not None:
+            check_attackable(self.dataset, self.attack)
 
     def compute(self, space: Workspace) -> Mapping[str, float]:
         model = read(space.inputs["model"], space.device)
         network = model.network
         dataset = dataset_of(self.dataset, model.dataset)
-        if dataset.classes == 0:
-            raise ValueError(f"an attack needs images with labels, and {label(dataset)} has none")
+        check_attackable(dataset, self.attack)
         seen = view(dataset, self.split, network.shape, space)
         places = drawn(len(seen), self.samples)
         found = attacked(network, self.attack, seen, places, batch_size=self.batch_size, seed=self.seed)

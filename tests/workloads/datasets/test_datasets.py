@@ -15,7 +15,7 @@ from miniatures import FIELDS
 from orchestrator.build import build, find, names
 from workloads.datasets._conversion import digest_of
 from workloads.datasets._root import VARIABLE
-from workloads.datasets.base import Dataset
+from workloads.datasets.base import Dataset, Split
 
 pytestmark = pytest.mark.usefixtures("with_miniatures")
 
@@ -38,7 +38,7 @@ SHOW = """
 import json, sys
 from orchestrator.build import build
 from workloads.datasets._conversion import digest_of
-from workloads.datasets.base import Dataset
+from workloads.datasets.base import Dataset, Split
 for name, fields in json.loads(sys.argv[1]).items():
     print(name, digest_of(build(Dataset, {"name": name, **fields}).load("test", (1, 8, 8))))
 """
@@ -144,3 +144,17 @@ def test_what_a_set_shows_is_known_before_its_files_are_there(name, empty_root) 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_data_set_is_found_by_the_name_of_its_file(name) -> None:
     assert type(made(name)) is find(Dataset, name)
+
+
+def test_images_that_are_no_pixels_reach_no_stage() -> None:
+    class Features(Dataset):
+        classes = 2
+
+        def load(self, split, shape):
+            return Split(torch.rand(4, 1, 2, 2), torch.arange(4) % 2)
+
+    rule = r"images must be pixels from 0 to 255 \(uint8\) here, got torch.float32"
+    with pytest.raises(ValueError, match=rule):
+        Features().learning()
+    with pytest.raises(ValueError, match=rule):
+        Features().view("test", (1, 2, 2))

@@ -15,6 +15,7 @@ from workloads.attacks.pgd import Pgd
 from workloads.datasets.base import Split
 from workloads.datasets.digits import Digits
 from workloads.datasets.noise import Noise
+from workloads.datasets.out_of_range import OutOfRange
 from workloads.stages.attack import Attack
 from workloads.training.evaluation import attacked, evaluated
 from workloads.training.suspicion import suspicions
@@ -240,6 +241,13 @@ def test_images_that_are_no_pixels_are_refused(network, split):
         attacked(network, Fgsm(), floats, PLACES, batch_size=60, seed=0)
 
 
-def test_images_without_labels_are_refused(runs, trained):
+def test_images_without_labels_or_outside_of_the_box_are_refused_before_anything_runs():
     with pytest.raises(ValueError, match="an attack needs images with labels, and noise has none"):
-        runs(Attack(attack=Fgsm(), dataset=Noise()), model=trained)
+        Attack(attack=Fgsm(), dataset=Noise())
+    with pytest.raises(ValueError, match=r"needs pixels in \[0, 1\], and those of out_of_range.* are not"):
+        Attack(attack=Fgsm(), dataset=OutOfRange(Digits()))
+
+
+def test_nothing_is_learned_from_images_outside_of_the_box(runs):
+    with pytest.raises(ValueError, match="out_of_range is for out-of-distribution tests"):
+        runs(runs.small(dataset=OutOfRange(Digits())))
