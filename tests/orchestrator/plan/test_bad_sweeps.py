@@ -326,7 +326,7 @@ nmae: x
 def test_a_wrong_entry_of_tables_is_told_before_anything_runs(workplace, entry, messages):
     known = {
         "keys": "Known: method, seed, size",
-        "all": "Known: average, best, columns, explain, over, rows, value, where",
+        "all": "Known: average, best, columns, explain, over, rows, value, values, where",
     }
     expected = sorted(f"x.yaml: tables[0]{message.format(**known)}" for message in messages)
     assert sorted(said(workplace, f"{GOOD}tables: [{entry}]\n").split("\n")) == expected
