@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from orchestrator.errors import Problem, unknown
-from orchestrator.plan.dependencies import Sites
+from orchestrator import build
+from orchestrator.errors import Problem, SpecError, unknown
+from orchestrator.plan.dependencies import Site, Sites
 from orchestrator.plan.linker import Linker
 from orchestrator.plan.points import Axes, never, strange
-from orchestrator.spec.sweep import METHOD, MODEL, Override, Sweep
-from orchestrator.spec.values import Condition, as_list, matches, shown
+from orchestrator.spec.sweep import METHOD, MODEL, Alternative, Override, Sweep
+from orchestrator.spec.values import Condition, as_list, matches, mentioned, shown
+from orchestrator.stage import Stage
 
 
 def unmentioned(sites: Sites, axes: Axes) -> Iterator[Problem]:
@@ -106,3 +108,34 @@ def unread(sweep: Sweep, sites: Sites) -> Iterator[str]:
         for node in nodes:
             if node != MODEL and (method, node) not in read:
                 yield f"methods.{method}.{node}: no node reads it, so it never runs"
+
+
+def idle(sweep: Sweep, linker: Linker) -> Iterator[str]:
+    """The keys of `each` that change nothing, as sentences: a misspelled field would be one."""
+    found: dict[str, str] = {}
+    used: set[str] = set()
+    for site in filter(linker.reached, linker.sites.by_place.values()):
+        for alternative in site.alternatives:
+            if not alternative.each:
+                continue
+            try:
+                kind: type[Stage] = build.find(sweep.package, alternative.stage)
+            except SpecError:  # an alternative that is chosen nowhere
+                continue
+            fields = build.field_types(kind)
+            said = {*fields, *_mentioned(sweep, site, alternative)}
+            for key in alternative.each:
+                where = f"{alternative.where}.each.{key}"
+                used |= {where} if key in said else set()
+                known = unknown(f"field of {alternative.stage}", key, fields)
+                found[where] = f"{where}: changes nothing, and ${key} stands nowhere: {known}"
+    yield from (sentence for where, sentence in found.items() if where not in used)
+
+
+def _mentioned(sweep: Sweep, site: Site, alternative: Alternative) -> Iterator[str]:
+    """The names that stand behind a dollar in what an alternative of a site is made of."""
+    yield from mentioned([alternative.fields, sweep.defaults.get(alternative.stage, {})])
+    for override in site.overrides:
+        yield from mentioned([override.set.get(key, {}) for key in (site.node, site.name)])
+    for references in (*alternative.reads.values(), filter(None, [alternative.tries])):
+        yield from mentioned([reference.pins for reference in references])

@@ -63,7 +63,7 @@ def _make(sweep: Sweep, where: Where) -> Plan:
         linker,
         trials,
         targets,
-        [*checks.unread(sweep, sites), *checks.unselected(sweep)],
+        [*checks.unread(sweep, sites), *checks.idle(sweep, linker), *checks.unselected(sweep)],
         partial=bool(where),
     )
 

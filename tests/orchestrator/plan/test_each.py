@@ -147,3 +147,23 @@ def test_each_needs_lists(sweeps):
     assert sweeps.problems(text % "{value: [$b]}") == [
         "evaluate.e.each.value: unknown axis '$b'. Known: $a, $method"
     ]
+
+
+def test_a_key_that_changes_nothing_is_warned_of(sweeps):
+    text = """
+        axes: {a: [1]}
+        methods: {m: {model: {stage: make, value: $a}}}
+        evaluate:
+          e: {stage: judge, reads: {model: model}, each: {valu: [1, 2]}}
+          f: {stage: judge, reads: {model: model}, each: {mark: [u, w], value: [1], pick: [3]}, text: $mark}
+          g: {stage: judge, reads: {model: "f@{mark: $which, pick: 3}"}, each: {which: [u, w]}}
+          h: {stage: judge, reads: {model: model}, each: {much: [1, 2]}}
+        overrides: [{set: {m.h: {count: $much}}}]
+    """
+    known = "Known: attack, count, flag, items, mode, number, text, value"
+    assert sweeps.plan(text).warnings == [
+        "evaluate.e.each.valu: changes nothing, and $valu stands nowhere: unknown field of judge 'valu'. "
+        f"Did you mean 'value'? {known}",
+        "evaluate.f.each.pick: changes nothing, and $pick stands nowhere: unknown field of judge 'pick'. "
+        f"{known}",
+    ]
