@@ -54,7 +54,7 @@ def s3_server(folder: Path) -> Iterator[int]:
     """The port of a server with one bucket, whose objects are files below ``folder``."""
     (folder / BUCKET).mkdir(parents=True)
     program = Path(sysconfig.get_path("scripts")) / "rclone"
-    options = ["--addr", "127.0.0.1:0", "--auth-key", f"{KEY},{SECRET}", "--config", os.devnull]
+    options = ["--addr", "127.0.0.1:0", "--auth-key", f"{KEY},{SECRET}", "--config", ""]
     with (folder / "server.log").open("wb") as log:
         server = subprocess.Popen([program, "serve", "s3", *options, folder], stdout=log, stderr=log)
     try:

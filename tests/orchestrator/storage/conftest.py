@@ -65,7 +65,7 @@ def rclone(tmp_path_factory):
     binary = Path(sysconfig.get_path("scripts")) / "rclone"
     command = [str(binary), "serve", "s3", "--addr", f"127.0.0.1:{port}", "--auth-key", f"{KEY},{SECRET}"]
     with (folder.parent / "rclone.log").open("wb") as log:
-        server = subprocess.Popen([*command, "--config", os.devnull, str(folder)], stdout=log, stderr=log)
+        server = subprocess.Popen([*command, "--config", "", str(folder)], stdout=log, stderr=log)
     try:
         for _ in range(300):
             with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
