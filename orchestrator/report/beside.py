@@ -8,12 +8,11 @@ from typing import Any
 
 from orchestrator.errors import InputError
 from orchestrator.report.grouping import Header, ordered
+from orchestrator.report.notes import notes_in, notes_of
 from orchestrator.report.rows import Results
 from orchestrator.report.section import Sheet
 from orchestrator.report.sheet import (
     column_title,
-    footnotes,
-    numbered,
     restrictions,
     shown_columns,
     statistic,
@@ -50,7 +49,7 @@ class Group:
             for column in shown_columns(grid)
             if (row, column) in grid.cells
         )
-        notes = footnotes(cells)
+        notes = notes_of(notes_in(cells))
         header = [name for grid in self.grids for name in self._names(grid)]
         lines = (
             (*row, *(text for grid in self.grids for text in texts(grid, row, notes, with_n)))
@@ -63,7 +62,7 @@ class Group:
             header=(*self.entry.rows, *header),
             lines=tuple(lines),
             headers=len(self.entry.rows),
-            notes=(*numbered(notes), *unequal(self.entry.values[0], epochs)),
+            notes=(*notes.numbered(), *unequal(self.entry.values[0], epochs)),
         )
 
     @staticmethod

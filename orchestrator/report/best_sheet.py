@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 
 from orchestrator.report.candidates import Candidate, Choice
 from orchestrator.report.cell import Cell
+from orchestrator.report.notes import notes_in, notes_of
 from orchestrator.report.numbers import cell_text, counted, in_percent, number
 from orchestrator.report.rows import ABSENT
 from orchestrator.report.section import Sheet
 from orchestrator.report.selection import title_of
-from orchestrator.report.sheet import NOTHING, conditions, footnotes, marks, restrictions, unequal
+from orchestrator.report.sheet import NOTHING, conditions, restrictions, unequal
 
 if TYPE_CHECKING:
     from orchestrator.report.best import Chosen
@@ -29,15 +30,15 @@ def sheet_of(found: Chosen, always_n: bool = True) -> Sheet:
     within = found.entry.within
     near_percent = within is not None and in_percent(found.near_metrics or (within.value,))
     doubts = dict.fromkeys(choice.doubt for choice in found.choices.values() if choice.doubt)
-    notes = tuple(dict.fromkeys([*footnotes(shown(found)), *doubts]))
+    notes = notes_of([*notes_in(shown(found)), *doubts])
 
     def text(cell: Cell | None, percent: bool) -> str:
-        return cell_text(cell, percent, always_n or len(counts) > 1) + marks(cell, notes)
+        return cell_text(cell, percent, always_n or len(counts) > 1) + notes.marks(cell)
 
     lines = []
     for row, choice in found.choices.items():
         best, second = choice.best, choice.second
-        mark = f" [{notes.index(choice.doubt) + 1}]" if choice.doubt else ""
+        mark = notes.mark(choice.doubt) if choice.doubt else ""
         line = [*row, (best.header if best else nothing(choice)) + mark]
         line.append(text(best.cell if best else None, percent))
         if within:
@@ -58,10 +59,7 @@ def sheet_of(found: Chosen, always_n: bool = True) -> Sheet:
         header=(*found.rows, found.entry.axis, value, *beside, "runner-up"),
         lines=tuple(lines),
         headers=len(found.rows) + 1,
-        notes=(
-            *(f"[{index}] {note}" for index, note in enumerate(notes, 1)),
-            *unequal(found.entry.value, found.epochs),
-        ),
+        notes=(*notes.numbered(), *unequal(found.entry.value, found.epochs)),
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from orchestrator.report.notes import counted_notes
 from orchestrator.report.numbers import counted
 from orchestrator.report.rows import ABSENT
 from orchestrator.report.section import Sheet
@@ -104,6 +105,6 @@ def notes(found: Explained) -> Iterator[str]:
             f"{found.related} of {found.n} results were made from something that results of other cells were "
             f"made from too, and so are not independent: F and p are approximate, η² is not affected{factor}."
         )
-    for text, count in found.warnings.items():
+    for text, count in counted_notes(found.warnings).items():
         yield f"{count} of {found.n} results: {text}"
     yield from unequal(found.entry.value, found.epochs)

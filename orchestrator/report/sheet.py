@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.report.ancestry import EPOCHS
-from orchestrator.report.cell import Cell
+from orchestrator.report.notes import Notes, notes_in, notes_of
 from orchestrator.report.numbers import cell_text, counted, in_percent, number
 from orchestrator.report.rows import ABSENT, text_of
 from orchestrator.report.section import Sheet
@@ -24,14 +24,14 @@ NOTHING = "The plan has nothing of this."
 def sheet_of(grid: Grid, always_n: bool = True) -> Sheet:
     """The text of ``grid``. Without ``always_n``, an n that all cells share stands in the caption only."""
     with_n = always_n or len(grid.counts) > 1
-    notes = footnotes(cell for _, _, cell in grid.placed())
+    notes = notes_of(notes_in(cell for _, _, cell in grid.placed()))
     return Sheet(
         title=title(grid),
         caption=caption(grid),
         header=(*grid.rows, *(column_title(grid, column) for column in shown_columns(grid))),
         lines=tuple((*row, *texts(grid, row, notes, with_n)) for row in grid.row_headers),
         headers=len(grid.rows),
-        notes=(*numbered(notes), *unequal(grid.value, grid.epochs)),
+        notes=(*notes.numbered(), *unequal(grid.value, grid.epochs)),
     )
 
 
@@ -50,11 +50,11 @@ def shown_columns(grid: Grid) -> Sequence[Header]:
     return grid.column_headers or (() if grid.columns else ((),))
 
 
-def texts(grid: Grid, row: Header, notes: Sequence[str], with_n: bool) -> Iterator[str]:
+def texts(grid: Grid, row: Header, notes: Notes, with_n: bool) -> Iterator[str]:
     """The cells of one row, with the marks of their ``notes``."""
     for column in shown_columns(grid):
         cell = grid.cells.get((row, column))
-        yield cell_text(cell, percents(grid), with_n) + marks(cell, notes)
+        yield cell_text(cell, percents(grid), with_n) + notes.marks(cell)
 
 
 def column_title(grid: Grid, column: Sequence[str]) -> str:
@@ -109,24 +109,4 @@ def unequal(value: str, epochs: Sequence[float]) -> tuple[str, ...]:
     return (
         f"The networks of this table had {least} to {most} epochs of training in all; {MODEL}.{EPOCHS} says "
         "which had how many.",
-    )
-
-
-def footnotes(cells: Iterable[Cell]) -> tuple[str, ...]:
-    """The warnings of all cells, each once, in the order in which a reader meets them."""
-    return tuple(dict.fromkeys(text for cell in cells for text in cell.notes))
-
-
-def numbered(notes: Sequence[str]) -> Iterator[str]:
-    """The footnotes behind their marks."""
-    return (f"[{index}] {text}" for index, text in enumerate(notes, 1))
-
-
-def marks(cell: Cell | None, notes: Sequence[str]) -> str:
-    """The marks of a cell's footnotes; where only some of its values carry one: `` [2: 1 of 3]``."""
-    if cell is None:
-        return ""
-    found = sorted((notes.index(text) + 1, count) for text, count in cell.notes.items())
-    return "".join(
-        f" [{mark}]" if count == cell.n else f" [{mark}: {count} of {cell.n}]" for mark, count in found
     )
