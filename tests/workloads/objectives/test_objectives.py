@@ -65,6 +65,16 @@ def test_a_loss_repeats_itself_and_leaves_the_global_random_state_and_the_mode(n
 
 
 @pytest.mark.parametrize("name", OBJECTIVES)
+def test_every_weight_learns_in_half_precision_too_after_an_attack_without_gradients(name, network):
+    # Casts of weights are kept within autocast: one made without gradients must not serve the loss.
+    with torch.autocast("cpu", torch.bfloat16):
+        loss = objective(name).loss(network, batch_of(), {})
+    loss.backward()
+    assert loss.isfinite()
+    assert all(weight.grad is not None and weight.grad.any() for weight in network.parameters())
+
+
+@pytest.mark.parametrize("name", OBJECTIVES)
 def test_a_batch_of_one_works(name, network):
     assert objective(name).loss(network, batch_of(count=1), {}).isfinite()
 
