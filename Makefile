@@ -29,6 +29,7 @@ benchmark: $(READY)
 	$(BIN)/python -m benchmarks.masked_step
 	$(BIN)/python -m benchmarks.attack_step
 	$(BIN)/python -m benchmarks.adversarial_step
+	$(BIN)/python -m benchmarks.knn
 	$(BIN)/python -m benchmarks.tune
 
 fix: $(READY)

@@ -42,7 +42,10 @@ class Sensnorm(Batched):
     p: float | Literal["inf"] = 5.0
     """The norm's order."""
     loss: Literal["nll", "cross_entropy"] = "nll"
-    """As in the authors' code, minus the mean logit of the label, or the usual loss."""
+    """As in the authors' code, minus the mean logit of the label, or the usual loss.
+
+    The usual one finds far images badly, some worse than by chance: see docs/sweeps.md.
+    """
     masked: float = 0.0
     """The share of all weights whose sensitivities, the smallest in size, are set to zero on both sides."""
     mask: Literal["shared", "own"] = "shared"
