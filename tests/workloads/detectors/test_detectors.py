@@ -88,3 +88,47 @@ def test_no_global_stream_is_touched_and_the_outputs_are_left_alone(name) -> Non
     assert torch.equal(before, torch.random.get_rng_state())
     assert torch.equal(test.logits, kept[0])
     assert torch.equal(test.features, kept[1])
+
+
+def defined(name: str, train: Outputs, test: Outputs) -> bool:
+    """Whether the scores are numbers; the other way to be well behaved is a sentence about the images."""
+    try:
+        found = detector(name).fit(train)(test)
+    except ValueError as error:
+        assert len(str(error).split()) > 5
+        return True
+    return not bool(found.isnan().any())
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_images_that_are_all_alike_have_defined_scores_or_are_refused(name) -> None:
+    alike = head_on(torch.ones(60, WIDTH), torch.arange(60) % CLASSES)
+    assert defined(name, alike, alike)
+    assert defined(name, alike, outputs(30, strength=3))
+    assert defined(name, outputs(100, strength=8), alike)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_images_without_any_feature_have_defined_scores_or_are_refused(name) -> None:
+    empty = head_on(torch.zeros(60, WIDTH), torch.arange(60) % CLASSES)
+    assert defined(name, empty, empty)
+    assert defined(name, outputs(100, strength=8), empty)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_one_class_has_defined_scores_or_is_refused(name) -> None:
+    def of_one(given: Outputs) -> Outputs:
+        weight = torch.eye(WIDTH)[:1]
+        features = given.features
+        labels = torch.zeros(len(features), dtype=torch.int64)
+        return Outputs(features @ weight.T, features, labels, 1, weight, torch.zeros(1))
+
+    assert defined(name, of_one(outputs(100, strength=8)), of_one(outputs(30, strength=3)))
+
+
+@pytest.mark.parametrize("bad", [torch.nan, torch.inf])
+def test_logits_that_are_no_numbers_never_reach_a_detector(bad) -> None:
+    features = torch.ones(3, WIDTH)
+    features[1, 0] = bad
+    with pytest.raises(ValueError, match="must be finite numbers, got others for 1 of 3 images"):
+        head_on(features, torch.zeros(3, dtype=torch.int64))

@@ -199,3 +199,11 @@ def test_a_plan_refuses_images_of_the_same_classes(tmp_path, fields):
 )
 def test_a_plan_takes_other_and_altered_images(tmp_path, fields):
     assert len(plan(tmp_path, fields)) >= 2
+
+
+def test_another_set_and_detector_add_their_own_stages_and_no_other(tmp_path):
+    before = plan(tmp_path, "each: {dataset: [noise], detector: [odin]}")
+    after = plan(tmp_path, "each: {dataset: [noise, textures], detector: [odin, sensnorm]}")
+    assert set(before.addresses) < set(after.addresses)
+    new = [stage for stage in range(len(after)) if after.job(stage).address not in set(before.addresses)]
+    assert [after.node(stage) for stage in new] == ["dense.asked"] * 3
