@@ -23,6 +23,8 @@ def _seconds(value: Any) -> float:
 
 
 def _uri(value: Any) -> Any:
+    if not isinstance(value, str | dict):
+        raise ValueError(f"must be a folder, s3://bucket/prefix, or a mapping with uri, got {value!r}")
     return {"uri": value} if isinstance(value, str) else value
 
 

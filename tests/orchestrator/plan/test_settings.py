@@ -98,6 +98,7 @@ def test_settings_left_out_have_their_defaults(sweeps):
 def test_a_store_is_a_folder_or_a_mapping(sweeps):
     assert sweeps.load(SWEEP + "    store: results").store == StoreConfig("results")
     assert sweeps.load(SWEEP + "    store: {uri: results}").store == StoreConfig("results")
+    assert sweeps.load(SWEEP + "    store:").store is None
 
 
 @pytest.mark.parametrize(
@@ -142,7 +143,7 @@ STAGES = "join, judge, make, search, step"
             "retries.eror: unknown key 'eror'. Did you mean 'error'? Known: error, system",
         ),
         ("keep: some", "keep: must be 'all' or 'metrics', got 'some'"),
-        ("store: 3", "store: must be a mapping, got 3"),
+        ("store: 3", "store: must be a folder, s3://bucket/prefix, or a mapping with uri, got 3"),
         ("store: {url: x}", "store.uri: this key is needed"),
         ("tables: [{rows: [a]}]", "tables[0].value: this key is needed"),
         ("tables: [{value: e}]", "tables[0].value: must be node.metric, such as clean.accuracy, got 'e'"),
