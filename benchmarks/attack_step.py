@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
+from workloads.architectures._modes import evaluated
 from workloads.architectures.base import Architecture, Network
 from workloads.architectures.lenet import Lenet
 from workloads.architectures.resnet8 import Resnet8
@@ -26,7 +27,7 @@ from workloads.attacks.pgd import Pgd
 from workloads.datasets._conversion import as_float
 from workloads.datasets.base import Split
 from workloads.datasets.digits import Digits
-from workloads.training.evaluation import attacked, evaluated
+from workloads.training.evaluation import attacked
 
 ROUNDS, STEPS, COUNT = 7, 20, 256
 

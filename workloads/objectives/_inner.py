@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 
 import torch
 from torch import Tensor
 from torch.nn.functional import kl_div
 
+from workloads.architectures._modes import evaluated
 from workloads.architectures.base import Network
 from workloads.attacks._ascent import slope, way
 from workloads.attacks._projection import project
@@ -19,17 +18,6 @@ from workloads.randomness import derive, normal
 
 #: The deviation of the noise from which the divergence is climbed: at the image itself its gradient is 0.
 START = 0.001
-
-
-@contextmanager
-def evaluated(network: Network) -> Iterator[None]:
-    """The network in evaluation mode, so that the attack leaves the batch-norm statistics alone."""
-    training = network.training
-    network.eval()
-    try:
-        yield
-    finally:
-        network.train(training)
 
 
 def with_attack(attack: Attack, network: Network, batch: Batch) -> Batch:

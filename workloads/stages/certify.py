@@ -16,6 +16,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from orchestrator.stage import Role, Workspace
+from workloads.architectures._modes import evaluated
 from workloads.architectures.base import Network
 from workloads.attacks._units import in_pixel_range
 from workloads.datasets.base import Dataset, Split, SplitName
@@ -28,7 +29,7 @@ from workloads.metrics.certificates import (
 from workloads.stages._data import dataset_of, view
 from workloads.stages._networks import Model, read
 from workloads.stages.base import TorchStage
-from workloads.training.evaluation import drawn, evaluated, forward
+from workloads.training.evaluation import drawn, forward
 from workloads.training.smoothing import answers
 
 CERTIFICATES = "certificates.safetensors"

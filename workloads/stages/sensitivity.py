@@ -16,6 +16,7 @@ from typing import Any, ClassVar, Literal
 import torch
 
 from orchestrator.stage import Role, Workspace
+from workloads.architectures._modes import evaluated
 from workloads.attacks.base import Attack
 from workloads.attacks.pgd import Pgd
 from workloads.masks import layer_of, prunable
@@ -27,7 +28,7 @@ from workloads.stages._data import learning
 from workloads.stages._networks import Model, read
 from workloads.stages._ratios import RATIOS, SENSITIVITIES, write_table
 from workloads.stages.base import TorchStage
-from workloads.training.evaluation import evaluated, fixed_attack
+from workloads.training.evaluation import fixed_attack
 
 DONE = "done.json"
 

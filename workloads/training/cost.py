@@ -17,9 +17,9 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
+from workloads.architectures._modes import evaluated
 from workloads.architectures.base import Network
 from workloads.masks import Masks, prunable
-from workloads.training.evaluation import evaluated
 
 #: Stands among the weight names for products of activations with each other, which no mask makes cheaper.
 PRODUCTS = "products"

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
+from workloads.architectures._modes import evaluated
 from workloads.architectures.base import Network
 from workloads.attacks._ascent import mistaken, odds, slope
 from workloads.attacks._known import Known
@@ -21,17 +20,6 @@ from workloads.randomness import derive, stream
 
 #: Images of one forward pass. Fixed: how many there are may show in the last bits of a result.
 BATCH = 512
-
-
-@contextmanager
-def evaluated(network: Network) -> Iterator[None]:
-    """``network`` in evaluation mode; afterwards in the mode it had."""
-    training = network.training
-    network.eval()
-    try:
-        yield
-    finally:
-        network.train(training)
 
 
 @torch.no_grad()

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from workloads.architectures._modes import evaluated
 from workloads.architectures.base import Network
 from workloads.datasets.base import Split
 from workloads.network_detectors.base import NetworkDetector, Scorer, Seen
 from workloads.randomness import stream
-from workloads.training.evaluation import BATCH, evaluated, forward
+from workloads.training.evaluation import BATCH, forward
 
 
 @dataclass(frozen=True)

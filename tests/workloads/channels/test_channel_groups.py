@@ -16,6 +16,7 @@ from workloads.architectures._channels import (
     weights_left,
     weights_of_architecture,
 )
+from workloads.architectures._modes import evaluated
 from workloads.architectures.base import Architecture
 from workloads.architectures.lenet import Lenet
 from workloads.architectures.mlp import Mlp
@@ -23,7 +24,6 @@ from workloads.architectures.resnet8 import Resnet8
 from workloads.channels._groups import coupled, sides, totals
 from workloads.masks import prunable
 from workloads.randomness import stream
-from workloads.training.evaluation import evaluated
 
 SHAPE = (1, 8, 8)
 #: The same blocks again, many times.

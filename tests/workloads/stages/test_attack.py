@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch.nn.functional import cross_entropy
 
+from workloads.architectures._modes import evaluated
 from workloads.architectures.mlp import Mlp
 from workloads.attacks.autoattack import Autoattack
 from workloads.attacks.fgsm import Fgsm
@@ -17,7 +18,7 @@ from workloads.datasets.digits import Digits
 from workloads.datasets.noise import Noise
 from workloads.datasets.out_of_range import OutOfRange
 from workloads.stages.attack import Attack
-from workloads.training.evaluation import attacked, evaluated
+from workloads.training.evaluation import attacked
 from workloads.training.suspicion import suspicions
 
 PLACES = torch.arange(60)

@@ -9,6 +9,7 @@ import torch
 from safetensors.torch import load_file
 
 from orchestrator.stage import Stop
+from workloads.architectures._modes import evaluated
 from workloads.architectures.mlp import Mlp
 from workloads.attacks.fgsm import Fgsm
 from workloads.attacks.pgd import Pgd
@@ -21,7 +22,7 @@ from workloads.sensitivities.weight_perturbation import WeightPerturbation
 from workloads.sparsity.given import Given
 from workloads.stages.prune import Prune
 from workloads.stages.sensitivity import Sensitivity
-from workloads.training.evaluation import evaluated, fixed_attack
+from workloads.training.evaluation import fixed_attack
 
 SIZES = {"hidden1": 64 * 30, "head": 30 * 10}
 QUICK = {"attack": Pgd(epsilon=0.1, steps=2), "samples": 100}
