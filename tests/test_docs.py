@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
+import socket
+import subprocess
 import sys
+import sysconfig
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -176,3 +180,39 @@ def test_the_tables_of_stages_and_names_are_those_of_the_classes():
     text = tables.PAGE.read_text(encoding="utf-8")
     assert "| `pruning` |" in text
     assert text == tables.page(text), "docs/sweeps.md is out of date: run `python -m docs.tables`"
+
+
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+SMALL = """\
+name: small
+axes: {seed: [0]}
+methods: {m: {model: {stage: initialise, architecture: mlp, dataset: digits, seed: $seed}}}
+evaluate: {clean: {stage: classify, reads: {model: model}}}
+"""
+
+
+@pytest.mark.s3
+def test_the_commands_for_a_bucket_on_this_machine_work_as_they_stand(tmp_path):
+    (typed,) = re.findall(r"^mkdir -p buckets.*?(?=^```)", README, re.DOTALL | re.MULTILINE)
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    assert ":9000" in typed
+    # all but the port, and in this process instead of Ray's
+    typed = typed.replace(":9000", f":{port}").replace("quickstart.yaml", "quickstart.yaml --engine inline")
+    (tmp_path / ".venv").mkdir()
+    (tmp_path / ".venv/bin").symlink_to(sysconfig.get_path("scripts"))
+    (tmp_path / "sweeps").mkdir()
+    (tmp_path / "sweeps/quickstart.yaml").write_text(SMALL)
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    ran = subprocess.run(
+        ["bash", "-ec", f"trap 'kill $(jobs -p)' EXIT\n{typed}"],
+        cwd=tmp_path,
+        env=environment | {"TMPDIR": str(tmp_path), "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=600,
+    )
+    assert ran.returncode == 0, ran.stderr
+    assert "2 outputs and 0 checkpoints checked" in ran.stderr
+    assert len(list((tmp_path / "buckets/sweeps/first/outputs").iterdir())) == 2
