@@ -20,36 +20,39 @@ def _one_or_many(value: Any) -> Any:
 Names = Annotated[list[str], BeforeValidator(_one_or_many)]
 
 
-class TableDocument(BaseModel, extra="forbid", strict=True, frozen=True):
+class _Cells(BaseModel, extra="forbid", strict=True, frozen=True):
+    """What a cell of a table stands for, whatever its value."""
+
+    rows: Names = []
+    columns: Names = []
+    average: Names = []
+    over: Names = ["seed"]
+    where: dict[str, Any] = {}
+
+    def keys(self) -> dict[str, Any]:
+        """All of it as plain values, by name."""
+        names = {"rows": self.rows, "columns": self.columns, "average": self.average, "over": self.over}
+        return {**{name: tuple(keys) for name, keys in names.items()}, "where": self.where}
+
+
+class TableDocument(_Cells, extra="forbid", strict=True, frozen=True):
     """``{rows: [...], columns: ..., value: node.metric, average: [...], over: [seed], where: {...}}``."""
 
     value: str
-    rows: Names = []
-    columns: Names = []
-    average: Names = []
-    over: Names = ["seed"]
-    where: dict[str, Any] = {}
 
     def entry(self) -> Entry:
         """The entry as a plain value."""
-        rows, columns, over = tuple(self.rows), tuple(self.columns), tuple(self.over)
-        return Table(rows, columns, self.value, over, self.where, tuple(self.average))
+        return Table(value=self.value, **self.keys())
 
 
-class BesideDocument(BaseModel, extra="forbid", strict=True, frozen=True):
+class BesideDocument(_Cells, extra="forbid", strict=True, frozen=True):
     """As a table, with ``values: [node.metric, ...]``."""
 
     values: Annotated[list[str], Field(min_length=1)]
-    rows: Names = []
-    columns: Names = []
-    average: Names = []
-    over: Names = ["seed"]
-    where: dict[str, Any] = {}
 
     def entry(self) -> Entry:
         """The entry as a plain value."""
-        rows, columns, over = tuple(self.rows), tuple(self.columns), tuple(self.over)
-        return Beside(tuple(self.values), rows, columns, over, self.where, tuple(self.average))
+        return Beside(tuple(self.values), **self.keys())
 
 
 class ExplainDocument(BaseModel, extra="forbid", strict=True, frozen=True):
