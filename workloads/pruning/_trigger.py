@@ -12,9 +12,6 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
-#: How much earlier channels are pruned than weights, and the most that the first drift is multiplied by.
-CHANNEL_HASTE, CHANNEL_MOST = 0.1, 0.99
-
 
 def drift(start: Sequence[Tensor], now: Sequence[Tensor]) -> Tensor:
     """The distance of ``now`` from ``start`` over the length of ``start``, all tensors as one vector: ()."""
@@ -23,18 +20,14 @@ def drift(start: Sequence[Tensor], now: Sequence[Tensor]) -> Tensor:
     return torch.div(apart, length)
 
 
-def threshold(first: float, sparsity: float, channels: bool = False) -> float:
+def threshold(first: float, sparsity: float) -> float:
     """The change of the drift below which the network is pruned, from the ``first`` drift."""
-    if channels:
-        return first * min(1 - sparsity - CHANNEL_HASTE, CHANNEL_MOST)
     return first * (1 - sparsity)
 
 
-def settled(drifts: Sequence[float], sparsity: float, channels: bool = False) -> bool:
+def settled(drifts: Sequence[float], sparsity: float) -> bool:
     """Whether the ``drifts`` after the second and each later epoch end with a change below the threshold.
 
     One drift is none: there is no change yet.
     """
-    return any(
-        abs(now - before) < threshold(drifts[0], sparsity, channels) for before, now in pairwise(drifts)
-    )
+    return any(abs(now - before) < threshold(drifts[0], sparsity) for before, now in pairwise(drifts))

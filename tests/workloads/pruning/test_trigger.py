@@ -19,7 +19,6 @@ def test_the_drift_is_the_relative_distance_from_the_start():
 
 def test_the_first_drift_sets_the_threshold():
     assert threshold(0.5, 0.98) == pytest.approx(0.01)
-    assert threshold(0.5, 0.88, channels=True) == pytest.approx(0.01)  # 0.5 * (1 - 0.88 - 0.1)
 
 
 def test_the_network_is_pruned_when_the_drift_changes_by_less_than_the_threshold():
