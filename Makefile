@@ -41,6 +41,8 @@ $(READY): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
 	$(BIN)/uv pip install --quiet --python $(BIN)/python -c constraints.txt -e '.[dev]'
+	@# An independent implementation for tests/workloads/attacks; what it declares to need would hold requests back.
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps torchattacks==3.5.1
 	touch $(READY)
 
 clean:
