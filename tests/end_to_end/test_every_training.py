@@ -32,8 +32,14 @@ defaults: {train: {architecture: lenet, dataset: $dataset, seed: $seed, epochs: 
 CHANGES = {"sparsity": 0.8, "interval": 4, "interval_late": 3, "window": 1, "rises": 0.0}
 #: Where they would all be the mean of a few weights: other weights, and other shares of them.
 MEANS = {"begin": 0.5, "snapshots": "ten_per_epoch", "decay": 0.5}
-#: Two epochs are two replays of half the images; a step of each attack is enough.
-LOSSES = {"replays": 2, "steps": 1, "attack": {"name": "pgd", "steps": 1}}
+#: Two epochs are two replays of half the images; a step of each attack is enough; photographs are outliers.
+LOSSES = {
+    "replays": 2,
+    "steps": 1,
+    "attack": {"name": "pgd", "steps": 1},
+    "dataset": "textures",
+    "split": "validation",
+}
 
 
 def every_one(base, settings):
