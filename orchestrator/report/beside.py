@@ -8,11 +8,12 @@ from typing import Any
 
 from orchestrator.errors import InputError
 from orchestrator.report.grouping import Header, ordered
-from orchestrator.report.notes import notes_in, notes_of
+from orchestrator.report.notes import footnotes, notes_in
 from orchestrator.report.rows import Results
 from orchestrator.report.section import Sheet
 from orchestrator.report.sheet import (
     column_title,
+    lacking,
     restrictions,
     shown_columns,
     statistic,
@@ -49,7 +50,7 @@ class Group:
             for column in shown_columns(grid)
             if (row, column) in grid.cells
         )
-        notes = notes_of(notes_in(cells))
+        notes = footnotes(notes_in(cells))
         header = [name for grid in self.grids for name in self._names(grid)]
         lines = (
             (*row, *(text for grid in self.grids for text in texts(grid, row, notes, with_n)))
@@ -73,12 +74,12 @@ class Group:
 
     def _caption(self, counts: Sequence[int]) -> str:
         """How the numbers came about, and what is missing."""
-        entry, missing = self.entry, sum(grid.missing for grid in self.grids)
-        parts = [statistic(entry.over, entry.average, counts), *restrictions(entry.where, ())]
-        if missing:
-            planned = sum(grid.planned for grid in self.grids)
-            parts.append(f"Incomplete: {missing} of {planned} results are missing.")
-        return " ".join(parts)
+        entry = self.entry
+        missing, planned = (
+            sum(getattr(grid, kind) for grid in self.grids) for kind in ("missing", "planned")
+        )
+        first = statistic(entry.over, entry.average, counts)
+        return " ".join([first, *restrictions(entry.where, ()), *lacking(missing, planned)])
 
     def lines(self) -> Iterator[Sequence[Any]]:
         """A header, then one line a cell of each value; an axis that a trial lacks is None."""

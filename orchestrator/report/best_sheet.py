@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 from orchestrator.report.candidates import Candidate, Choice
 from orchestrator.report.cell import Cell
-from orchestrator.report.notes import notes_in, notes_of
-from orchestrator.report.numbers import cell_text, counted, in_percent, number
+from orchestrator.report.notes import footnotes, notes_in
+from orchestrator.report.numbers import cell_text, in_percent, named, number
 from orchestrator.report.rows import ABSENT
 from orchestrator.report.section import Sheet
 from orchestrator.report.selection import title_of
-from orchestrator.report.sheet import NOTHING, conditions, restrictions, unequal
+from orchestrator.report.sheet import NOTHING, conditions, lacking, restrictions, statistic, unequal
 
 if TYPE_CHECKING:
     from orchestrator.report.best import Chosen
@@ -30,7 +30,7 @@ def sheet_of(found: Chosen, always_n: bool = True) -> Sheet:
     within = found.entry.within
     near_percent = within is not None and in_percent(found.near_metrics or (within.value,))
     doubts = dict.fromkeys(choice.doubt for choice in found.choices.values() if choice.doubt)
-    notes = notes_of([*notes_in(shown(found)), *doubts])
+    notes = footnotes([*notes_in(shown(found)), *doubts])
 
     def text(cell: Cell | None, percent: bool) -> str:
         return cell_text(cell, percent, always_n or len(counts) > 1) + notes.marks(cell)
@@ -76,11 +76,6 @@ def shown(found: Chosen) -> Iterator[Cell]:
             yield choice.second.cell
 
 
-def named(title: str, percent: bool) -> str:
-    """The header of a value."""
-    return f"{title} (%)" if percent else title
-
-
 def nothing(choice: Choice) -> str:
     """Why nothing was chosen."""
     if all(candidate.cell.mean is None for candidate in choice.candidates):
@@ -107,10 +102,7 @@ def caption(found: Chosen, counts: list[int], near_percent: bool) -> Iterator[st
             f"{number(within.points)}{unit} {side} that of {conditions(within.of)} with the same other axes"
         )
     yield f"{rule}."
-    over = f" over {' and '.join(entry.over)}" if entry.over else ""
-    first = f" of means over {' and '.join(entry.average)}" if entry.average else ""
-    yield f"Mean ± sample standard deviation{over}{first}, {counted(counts)}."
+    yield statistic(entry.over, entry.average, counts)
     yield from restrictions(entry.where, found.added)
-    if found.missing:
-        yield f"Incomplete: {found.missing} of {found.planned} results are missing."
+    yield from lacking(found.missing, found.planned)
     yield HONEST

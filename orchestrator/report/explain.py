@@ -11,7 +11,7 @@ from orchestrator.report.ancestry import origins
 from orchestrator.report.cell import notes_of, samples, value_of
 from orchestrator.report.explain_sheet import caption, notes, sheet_of
 from orchestrator.report.grouping import Header, header, ordered, values_of, writing
-from orchestrator.report.rows import ABSENT, Planned, Results, text_of
+from orchestrator.report.rows import ABSENT, Planned, Results
 from orchestrator.report.section import Sheet
 from orchestrator.report.selection import Selection, select, title_of
 from orchestrator.report.variance import Analysis, Source, analyse
@@ -136,7 +136,7 @@ def explain(entry: Explain, results: Results, place: str = "table") -> Explained
     groups: dict[Header, dict[Header, list[float]]] = defaultdict(lambda: defaultdict(list))
     for sample in there:
         value = value_of(sample.addresses, chosen.names, results)
-        groups[head(sample, rows)][head(sample, entry.factors)].append(value)
+        groups[header(sample, rows)][header(sample, entry.factors)].append(value)
     return Explained(
         entry,
         chosen.metrics,
@@ -176,16 +176,11 @@ def agree(key: str, members: Sequence[Planned]) -> bool:
     return len({header(planned, (key,)) for planned in members}) == 1
 
 
-def head(sample: Sample, keys: Sequence[str]) -> Header:
-    """The values of ``keys``, with `ABSENT` where it has none."""
-    return tuple(text_of(sample.keys[key]) if key in sample.keys else ABSENT for key in keys)
-
-
 def differs(key: str, found: Iterable[Sample], keys: Sequence[str]) -> bool:
     """Whether results with the same values of ``keys`` differ in ``key``."""
     values: dict[Header, Header] = {}
     return any(
-        values.setdefault(head(sample, keys), head(sample, (key,))) != head(sample, (key,))
+        values.setdefault(header(sample, keys), header(sample, (key,))) != header(sample, (key,))
         for sample in found
     )
 
@@ -199,7 +194,7 @@ def related(there: Sequence[Sample], rows: Sequence[str], factors: Sequence[str]
     """How many results were made from something that a result of another cell of their row was, too."""
     made = [
         {
-            (head(sample, rows), origin)
+            (header(sample, rows), origin)
             for address in sample.addresses
             for origin in origins(address, results.manifests)
         }
@@ -208,7 +203,7 @@ def related(there: Sequence[Sample], rows: Sequence[str], factors: Sequence[str]
     cells: dict[tuple[Header, str], set[Header]] = defaultdict(set)
     for sample, sources in zip(there, made, strict=True):
         for origin in sources:
-            cells[origin].add(head(sample, factors))
+            cells[origin].add(header(sample, factors))
     return sum(any(len(cells[origin]) > 1 for origin in sources) for sources in made)
 
 

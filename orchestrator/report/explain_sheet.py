@@ -9,7 +9,7 @@ from orchestrator.report.notes import counted_notes
 from orchestrator.report.numbers import counted
 from orchestrator.report.rows import ABSENT
 from orchestrator.report.section import Sheet
-from orchestrator.report.sheet import NOTHING, restrictions, unequal
+from orchestrator.report.sheet import NOTHING, lacking, restrictions, unequal
 from orchestrator.report.variance import Analysis, Source
 
 if TYPE_CHECKING:
@@ -59,8 +59,7 @@ def caption(found: Explained) -> str:
         parts = [f"Analysis of variance{first}, {sizes}: {many} cells with {inside} each."]
         parts.append(method(analyses))
     parts += restrictions(found.entry.where, found.added)
-    if found.missing:
-        parts.append(f"Incomplete: {found.missing} of {found.planned} results are missing.")
+    parts += lacking(found.missing, found.planned)
     return " ".join(parts)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 from orchestrator.report.rows import ABSENT, Planned, text_of
 from orchestrator.spec.values import as_list, key_of, shown
@@ -48,8 +48,17 @@ def grouped(found: Iterable[Planned], rows: Sequence[str], columns: Sequence[str
     return groups
 
 
-def header(planned: Planned, keys: Sequence[str]) -> Header:
-    """The values of ``keys``, with `ABSENT` where the trial has none."""
+class Keyed(Protocol):
+    """What has values of keys: an output of a trial, or a result of several."""
+
+    @property
+    def keys(self) -> Mapping[str, Any]:
+        """Key -> value, as shown."""
+        ...
+
+
+def header(planned: Keyed, keys: Sequence[str]) -> Header:
+    """The values of ``keys``, with `ABSENT` where there is none."""
     return tuple(text_of(planned.keys[key]) if key in planned.keys else ABSENT for key in keys)
 
 

@@ -42,8 +42,8 @@ class Notes:
         )
 
 
-def notes_of(texts: Iterable[str]) -> Notes:
-    """The notes of all ``texts``, given as often as they occur."""
+def footnotes(texts: Iterable[str]) -> Notes:
+    """The notes that say all ``texts``, which may occur more than once."""
     alike: dict[str, list[str]] = defaultdict(list)
     once = dict.fromkeys(texts)
     for text in once:
@@ -62,7 +62,7 @@ def notes_in(cells: Iterable[Cell]) -> Iterator[str]:
 
 def counted_notes(counts: Mapping[str, int]) -> dict[str, int]:
     """Warning -> how many carry it, with those that differ in numbers alone as one."""
-    notes = notes_of(counts)
+    notes = footnotes(counts)
     found: Counter[str] = Counter()
     for text, count in counts.items():
         found[notes.texts[notes.places[text]]] += count

@@ -72,6 +72,11 @@ def lower_is_better(metrics: Iterable[str], better: str | None = None) -> bool:
     return any(word in LOWER for metric in metrics for word in BEFORE.sub("", metric).split("_"))
 
 
+def named(title: str, percent: bool) -> str:
+    """The header of a value: its title, and its unit where that is percent."""
+    return f"{title} (%)" if percent else title
+
+
 def cell_text(cell: Cell | None, percent: bool, with_n: bool = True) -> str:
     """A cell: ``93.1 ± 0.2 (n=3)``; one value has no spread, and a missing one is a dash."""
     if cell is None or cell.mean is None:

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.report.ancestry import EPOCHS
-from orchestrator.report.notes import Notes, notes_in, notes_of
-from orchestrator.report.numbers import cell_text, counted, in_percent, number
+from orchestrator.report.notes import Notes, footnotes, notes_in
+from orchestrator.report.numbers import cell_text, counted, in_percent, named, number
 from orchestrator.report.rows import ABSENT, text_of
 from orchestrator.report.section import Sheet
 from orchestrator.spec.sweep import MODEL
@@ -24,7 +24,7 @@ NOTHING = "The plan has nothing of this."
 def sheet_of(grid: Grid, always_n: bool = True) -> Sheet:
     """The text of ``grid``. Without ``always_n``, an n that all cells share stands in the caption only."""
     with_n = always_n or len(grid.counts) > 1
-    notes = notes_of(notes_in(cell for _, _, cell in grid.placed()))
+    notes = footnotes(notes_in(cell for _, _, cell in grid.placed()))
     return Sheet(
         title=title(grid),
         caption=caption(grid),
@@ -37,7 +37,7 @@ def sheet_of(grid: Grid, always_n: bool = True) -> Sheet:
 
 def title(grid: Grid) -> str:
     """The value, and its unit where that is percent."""
-    return grid.title + (" (%)" if percents(grid) else "")
+    return named(grid.title, percents(grid))
 
 
 def percents(grid: Grid) -> bool:
@@ -73,9 +73,7 @@ def caption(grid: Grid) -> str:
     if not grid.cells:
         return " ".join([NOTHING, *restrictions(grid.where, ())])
     parts = [statistic(grid.over, grid.average, grid.counts), *restrictions(grid.where, grid.added)]
-    if grid.missing:
-        cells = f"{grid.incomplete} of {len(grid.cells)} cells"
-        parts.append(f"Incomplete: {grid.missing} of {grid.planned} results are missing, in {cells}.")
+    parts += lacking(grid.missing, grid.planned, f", in {grid.incomplete} of {len(grid.cells)} cells")
     return " ".join(parts)
 
 
@@ -84,6 +82,11 @@ def statistic(over: Sequence[str], average: Sequence[str], counts: Sequence[int]
     spread = f" over {' and '.join(over)}" if over else ""
     first = f" of means over {' and '.join(average)}" if average else ""
     return f"Mean ± sample standard deviation{spread}{first}, {counted(counts)}."
+
+
+def lacking(missing: int, planned: int, where: str = "") -> list[str]:
+    """A sentence about results that are missing, if any are."""
+    return [f"Incomplete: {missing} of {planned} results are missing{where}."] if missing else []
 
 
 def restrictions(where: Mapping[str, Any], added: Sequence[str]) -> list[str]:

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from orchestrator.report.cell import Cell
-from orchestrator.report.notes import counted_notes, notes_in, notes_of
+from orchestrator.report.notes import counted_notes, footnotes, notes_in
 
 HELPED = "a longer search fools the network on {} of {} images: about {} points too high"
 
 
 def test_warnings_that_differ_in_numbers_alone_are_one_with_their_ranges():
-    notes = notes_of([HELPED.format(2, 25, "9.5"), "odd", HELPED.format(11, 25, 3)])
+    notes = footnotes([HELPED.format(2, 25, "9.5"), "odd", HELPED.format(11, 25, 3)])
     assert notes.texts == (HELPED.format("2 to 11", 25, "3 to 9.5"), "odd")
 
 
 def test_digits_in_names_are_no_numbers():
     texts = ["pruning left a single weight in conv1", "pruning left a single weight in conv2"]
     more = ["layer2.0 stayed dense", "layer2.1 stayed dense"]
-    assert notes_of(texts + more).texts == (*texts, *more)
+    assert footnotes(texts + more).texts == (*texts, *more)
 
 
 def test_a_cell_carries_each_note_once_with_how_many_of_its_values_have_it():
@@ -25,7 +25,7 @@ def test_a_cell_carries_each_note_once_with_how_many_of_its_values_have_it():
         Cell((0.1,), 1, {"odd": 1}),
         Cell((0.1,), 1, {}),
     ]
-    notes = notes_of(notes_in(cells))
+    notes = footnotes(notes_in(cells))
     assert list(notes.numbered()) == ["[1] 5 to 7 of 9", "[2] odd"]
     assert [notes.marks(cell) for cell in (*cells, None)] == [" [1: 2 of 3] [2]", " [2]", "", ""]
 
