@@ -6,15 +6,15 @@ Free!", arXiv 1904.12843.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
-from torch.nn.functional import cross_entropy
 
 from workloads.architectures.base import Network
 from workloads.attacks._units import in_pixel_range
 from workloads.objectives.base import Batch, Objective
+from workloads.objectives.cross_entropy import CrossEntropy
 
 #: What the memory holds: the perturbation (N, C, H, W) that the next step begins with.
 CARRIED = "perturbation"
@@ -46,8 +46,11 @@ class Free(Objective):
         in_pixel_range("epsilon", self.epsilon)
         if self.step is not None and not self.step > 0:
             raise ValueError(f"step must be above 0, got {self.step}")
-        if not 0 <= self.label_smoothing < 1:
-            raise ValueError(f"label_smoothing must be in [0, 1), got {self.label_smoothing}")
+        _ = self._training  # refuses what is wrong with the rest
+
+    @property
+    def _training(self) -> CrossEntropy:
+        return CrossEntropy(self.label_smoothing)
 
     def loss(self, network: Network, batch: Batch, memory: dict[str, Tensor]) -> Tensor:
         carried = memory.get(CARRIED)
@@ -59,8 +62,8 @@ class Free(Objective):
 
         change = carried.clone().requires_grad_()
         change.register_hook(move)  # type: ignore[no-untyped-call]
-        seen = (batch.images + change).clamp(0, 1)
-        return cross_entropy(network(seen), batch.labels, label_smoothing=self.label_smoothing)
+        seen = replace(batch, images=(batch.images + change).clamp(0, 1))
+        return self._training.loss(network, seen, memory)
 
     @torch.no_grad()
     def _moved(self, change: Tensor, gradient: Tensor) -> Tensor:
